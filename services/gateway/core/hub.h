@@ -1,0 +1,108 @@
+/* hub.h - the gateway's pure core: connections, sessions, rings, feed cursors, guild replicas, fan-out.
+ *
+ * Takes frames, answers, bus messages and time as arguments and gives back actions through struct hub_io; it owns no
+ * socket, timer, clock or randomness, so tests and a simulator drive the very same object files. One thread. No io function
+ * may call back into the hub. Memory of arguments is the caller's and is not kept past the call.
+ *
+ * A connection is a socket; a session outlives it (RESUME) for session_linger_ms. */
+#pragma once
+#include "hubbub/v1/accounts.pb-c.h"
+#include "hubbub/v1/feeds.pb-c.h"
+#include "hubbub/v1/gateway.pb-c.h"
+#include "hubbub/v1/presence.pb-c.h"
+#include "lib/base/status.h"
+#include "lib/wire/wire.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct hub;
+struct hub_connection;
+
+/* One encoded event, shared by every session that gets it. `data` is the JSON text up to and including `"s":`; a session's
+ * own frame is data, then s right-aligned in ten characters, then `}`: HUB_TAIL_BYTES more. Not a dispatch (s < 0): data is
+ * the whole frame. */
+enum { HUB_TAIL_BYTES = 11 };
+struct hub_payload {
+    unsigned refs;
+    bool ephemeral;  /* typing, presence: own small cap in a ring */
+    size_t len;
+    void *edge_cache; /* the edge's: e.g. the compressed form, made once; freed by hub_io.payload_free */
+    char data[];
+};
+void hub_payload_ref(struct hub_payload *);
+void hub_payload_unref(struct hub *, struct hub_payload *);
+
+enum hub_topic { HUB_TOPIC_CHANNEL, HUB_TOPIC_GUILD, HUB_TOPIC_USER };
+
+struct hub_identity {
+    uint64_t user_id;
+    bool bot, admin;
+};
+struct hub_io {
+    void *user;
+    /* Questions to chat and presence. The answer comes by hub_on_*() with the same ticket, always, later. */
+    void (*heads)(void *user, uint64_t ticket, bool has_token, uint64_t token);
+    void (*read)(void *user, uint64_t ticket, uint64_t scope_id, uint64_t after);
+    void (*snapshot)(void *user, uint64_t ticket, uint64_t guild_id, const uint64_t *user_ids, size_t n);
+    void (*open)(void *user, uint64_t ticket, const char *token);
+    void (*member)(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user_id);
+    void (*presences)(void *user, uint64_t ticket, const uint64_t *user_ids, size_t n);
+    /* Redis topics, counted by the rim. */
+    void (*subscribe)(void *user, bool on, enum hub_topic, uint64_t id);
+    /* A session opened, changed its presence, moved guilds, or ended for good; the rim batches these and the beats. */
+    void (*presence)(void *user, const Hubbub__V1__SessionPresence *);
+    /* Towards a socket. send: s >= 0 a dispatch, else a whole frame; takes its own reference; the edge bounds its queue and
+     * calls hub_disconnected when it cuts a socket. close: flush, then the close code. `edge` is what hub_connected got. */
+    void (*send)(void *user, void *edge, struct hub_payload *, int64_t s);
+    void (*close)(void *user, void *edge, uint16_t code, const char *reason);
+    void (*payload_free)(void *user, void *edge_cache);
+    /* Op 100 of an identified session (d is valid during the call only); the rim answers with op 101. */
+    void (*command)(void *user, void *edge, const struct hub_identity *, int64_t op, struct wire_json *d);
+    uint64_t (*random)(void *user);
+};
+struct hub_config {
+    uint32_t heartbeat_interval_ms; /* 30000 or what the operator says; no beat for 1.5 of them: 4009 */
+    uint32_t identify_timeout_ms;   /* 15000: then 4003... closed */
+    uint32_t session_linger_ms;     /* 180000: how long a session without a socket can be resumed */
+    uint32_t ring_events_max;       /* 1024 */
+    uint32_t ring_ephemeral_max;    /* 128 */
+    uint32_t sessions_max, connections_max;
+    uint32_t frame_bytes_max_bot, frame_bytes_max_user; /* 4096, 16384; above: 4002 */
+    uint32_t frames_per_minute_max; /* 120: then 4008 */
+    const char *gateway_id;
+    const char *resume_url; /* ws://... handed out in READY */
+};
+struct hub *hub_create(const struct hub_config *, const struct hub_io *, int64_t now_ms);
+void hub_destroy(struct hub *);
+/* Timers: call at least every 20 ms of time, and after a batch of events. */
+void hub_tick(struct hub *, int64_t now_ms);
+
+/* Sockets. version: 9 or 10 (else the edge closed it with 4012). */
+struct hub_connection *hub_connected(struct hub *, void *edge, int version, int64_t now_ms);
+/* One text frame. A bad one is answered by close codes as PROTOCOL section 5 has them. */
+void hub_receive(struct hub *, struct hub_connection *, const char *text, size_t n, int64_t now_ms);
+/* The socket is gone; code: the peer's close code, 0 for none. 1000 and 1001 end the session. The pointer dies. */
+void hub_disconnected(struct hub *, struct hub_connection *, uint16_t code, int64_t now_ms);
+
+/* Answers. st != ST_OK: the message is NULL. */
+void hub_on_heads(struct hub *, uint64_t ticket, status st, const Hubbub__V1__HeadsResponse *, int64_t now_ms);
+void hub_on_read(struct hub *, uint64_t ticket, status st, const Hubbub__V1__ReadFeedResponse *, int64_t now_ms);
+void hub_on_snapshot(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SnapshotResponse *, int64_t now_ms);
+void hub_on_open(struct hub *, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *, int64_t now_ms);
+void hub_on_member(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *, int64_t now_ms);
+void hub_on_presences(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *, int64_t now_ms);
+/* What the bus brought, and what an own call's trailer brought: the same door. */
+void hub_on_bus(struct hub *, const Hubbub__V1__BusMessage *, int64_t now_ms);
+/* Redis came or went: the digest is asked at once, and every second (150 ms while it is away). */
+void hub_on_bus_state(struct hub *, bool connected, int64_t now_ms);
+
+/* Drain: op 7 to every session within window_ms, in random order; new connections get op 7 at once. */
+void hub_drain(struct hub *, int64_t window_ms, int64_t now_ms);
+/* The guild of a channel in a loaded replica, 0 when unknown: the routing key of a call. */
+uint64_t hub_guild_of_channel(const struct hub *, uint64_t channel_id);
+
+struct hub_stats {
+    uint32_t connections, sessions, sessions_detached, guilds, scopes;
+    uint64_t dispatched, resumed, identified, gaps, reads, resets, ring_evictions, invalid_sessions;
+};
+void hub_stats(const struct hub *, struct hub_stats *ret);
