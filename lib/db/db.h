@@ -20,13 +20,26 @@ struct db; /* a leased connection: one thread at a time; never held across a cal
 /* ST_UNAVAILABLE (server away, breaker), ST_DEADLINE (pool exhausted until deadline_ms on clock_mono_ms()). connect attempts: at most 900 ms. */
 status db_lease(struct db_pool *, int64_t deadline_ms, struct db **ret) MUST_CHECK;
 void db_release(struct db *); /* rolls back an open transaction; NULL is fine */
+void db_close_at_release(struct db *); /* instead of keeping it: advisory locks and settings of the session end with it */
 static inline void db_release_at(struct db **d)
 {
     db_release(*d);
 }
 #define DB_LEASED __attribute__((cleanup(db_release_at))) /* DB_LEASED struct db *d = NULL; */
 
-enum db_type { DB_T_I64, DB_T_U64, DB_T_TEXT, DB_T_BYTES, DB_T_BOOL, DB_T_U64_ARRAY, DB_T_I64_ARRAY, DB_T_TEXT_ARRAY, DB_T_NULL };
+/* The history that a connection writes: a restore makes another system id, a failover another timeline. Read when the
+ * connection is made; a server in recovery is ST_UNAVAILABLE. */
+struct db_generation {
+    uint64_t system_id;
+    uint32_t timeline;
+};
+struct db_generation db_generation(const struct db *);
+
+struct db_blob { /* data NULL: SQL NULL */
+    const void *data;
+    size_t n;
+};
+enum db_type { DB_T_I64, DB_T_U64, DB_T_TEXT, DB_T_BYTES, DB_T_BOOL, DB_T_U64_ARRAY, DB_T_I64_ARRAY, DB_T_TEXT_ARRAY, DB_T_NULL, DB_T_BYTES_ARRAY };
 struct db_param {
     enum db_type type;
     int64_t number;
@@ -43,6 +56,7 @@ struct db_param {
 #define DB_IDS(p, len) ((struct db_param){DB_T_U64_ARRAY, 0, (p), (len)}) /* bigint[] */
 #define DB_I64S(p, len) ((struct db_param){DB_T_I64_ARRAY, 0, (p), (len)})
 #define DB_TEXTS(p, len) ((struct db_param){DB_T_TEXT_ARRAY, 0, (p), (len)})
+#define DB_BYTES_ARRAY(p, len) ((struct db_param){DB_T_BYTES_ARRAY, 0, (p), (len)}) /* struct db_blob[] */
 #define DB_NULL ((struct db_param){DB_T_NULL, 0, NULL, 0})
 
 /* Rows, as text inside; valid until the arena goes. Columns by index. SQL NULL: 0, "", false, n = 0. */

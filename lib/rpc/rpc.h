@@ -52,8 +52,11 @@ struct rpc_server_config {
     void *user;
 };
 struct rpc_server;
-/* NULL when the address cannot be bound (logged). Block SIGTERM and SIGINT in all threads before. */
+/* NULL when the address cannot be bound (logged). Block SIGTERM and SIGINT in all threads before. The config is copied;
+ * its strings live as long as the server. A socket file that nobody listens on is removed; one that is in use is not. */
 struct rpc_server *rpc_server_create(const struct rpc_server_config *);
+/* The TCP port that was bound (listen may say port 0); 1 for a unix socket. */
+int rpc_server_port(const struct rpc_server *);
 /* Before rpc_server_start. handlers[i] serves service->methods[i]; NULL: UNIMPLEMENTED. */
 void rpc_server_add(struct rpc_server *, const struct rpc_service *, rpc_handler *const *handlers);
 /* Serves also grpc.health.v1 (SERVING while `rpc_server_set_ready(true)`). false when it cannot start (logged). */
@@ -74,16 +77,22 @@ const char *call_request_id(const struct call *); /* never empty */
 const char *call_reason(const struct call *);     /* audit reason, decoded; "" when none */
 int64_t call_deadline_ms(const struct call *);    /* on clock_mono_ms() */
 int64_t call_left_ms(const struct call *);
-bool call_cancelled(const struct call *);
+bool call_cancelled(const struct call *); /* the peer went away, cancelled, or the deadline passed */
+bool call_draining(const struct call *);  /* the server shuts down: a long stream ends itself */
 /* Records the detail (for the log, never for the client) and returns st. */
 status call_fail(struct call *, status st, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Adds a leaf of the 50035 tree and returns ST_INVALID_FORM. path "embeds.0.title". */
 status call_fail_field(struct call *, const char *path, const char *code, const char *message);
+/* Replaces the text of the status's row in the client's error body. Copied. */
+void call_error_text(struct call *, const char *message);
 /* Tells the client when to come again (429, 503). */
 void call_retry_after(struct call *, int64_t ms);
-/* Feed entries that this call wrote: they go back in the trailer hubbub-feed-bin, so that the caller's own gateway needs no bus. */
+/* Feed entries that this call wrote: they go back in the trailer hubbub-feed-bin when the call succeeds, so that the
+ * caller's own gateway needs no bus. Copied at once. What does not fit into 160 KiB is dropped (counted): the bus brings
+ * it. */
 void call_add_entries(struct call *, const Hubbub__V1__Generation *, Hubbub__V1__FeedEntry *const *, size_t n);
-/* Client-streaming: the next message, in the call's arena of this message (valid until the next read); NULL at the end. */
+/* Client-streaming: the next message, in an arena of its own (valid until the next read); NULL at the end. A stream that
+ * broke off is ST_CANCELLED or ST_DEADLINE, never an end. */
 status call_read(struct call *, const ProtobufCMessage **ret) MUST_CHECK;
 /* Server-streaming: blocks until the peer's window takes it. */
 status call_write(struct call *, const ProtobufCMessage *) MUST_CHECK;
@@ -91,8 +100,11 @@ status call_write(struct call *, const ProtobufCMessage *) MUST_CHECK;
 /* ---- Client ---------------------------------------------------------------------------------------------------- */
 typedef struct uv_loop_s uv_loop_t;
 struct rpc_client; /* the completion thread and its bridge to the loop */
+/* secret: printable ASCII, or "". */
 struct rpc_client *rpc_client_create(uv_loop_t *, const char *secret);
-void rpc_client_destroy(struct rpc_client *); /* after every call ended; groups first */
+/* After every call ended and every group is destroyed (asserted). Its handle closes in the loop's next turn: run the loop
+ * once more before closing that. While a call is pending it keeps uv_run() going; otherwise it does not. */
+void rpc_client_destroy(struct rpc_client *);
 
 struct rpc_group; /* the instances of one service */
 /* targets: "unix:run/chat-1.sock,unix:run/chat-2.sock", "10.0.0.1:9101,...", or one "dns:///chat:9101". */
@@ -115,14 +127,15 @@ struct rpc_result {
 /* The result lives until the callback returns. */
 typedef void rpc_done_fn(void *user, const struct rpc_result *);
 struct rpc_request;
-/* Sends a unary call to the instance that rendezvous hashing picks for key; an UNAVAILABLE one is sent once more to
+/* Sends a unary call to the instance that rendezvous hashing picks for key (0: to each in turn); an UNAVAILABLE one is sent once more to
  * another instance (every mutating request carries an idempotency key or is idempotent). The callback comes later, never
  * from inside rpc_call. timeout_ms 0: the method's own. */
 struct rpc_request *rpc_call(struct rpc_group *, uint64_t key, const struct rpc_method *, const ProtobufCMessage *, const struct rpc_identity *, int64_t timeout_ms, rpc_done_fn *, void *user);
 /* The callback still comes, with ST_CANCELLED. */
 void rpc_cancel(struct rpc_request *);
 
-/* Streams. on_done comes exactly once, last. */
+/* Streams. on_done comes exactly once, last; the stream is gone when it returns. No callback comes from inside a call
+ * below. A stream is never sent twice. Its deadline is the method's timeout_ms. */
 struct rpc_stream_events {
     void (*on_message)(void *user, const ProtobufCMessage *); /* the next read starts with rpc_stream_read */
     void (*on_sent)(void *user);                              /* the last rpc_stream_send left: backpressure */
@@ -132,8 +145,8 @@ struct rpc_stream;
 /* request: of a server-streaming method; NULL otherwise. */
 struct rpc_stream *rpc_stream_open(struct rpc_group *, uint64_t key, const struct rpc_method *, const ProtobufCMessage *request, const struct rpc_identity *, const struct rpc_stream_events *, void *user);
 void rpc_stream_send(struct rpc_stream *, const ProtobufCMessage *); /* one at a time: wait for on_sent */
-void rpc_stream_close_send(struct rpc_stream *);
-void rpc_stream_read(struct rpc_stream *);
+void rpc_stream_close_send(struct rpc_stream *);                     /* no more sends; may follow a send at once */
+void rpc_stream_read(struct rpc_stream *); /* one at a time: server-streaming and bidi; at the end on_done comes instead */
 void rpc_stream_cancel(struct rpc_stream *);
 
 /* Blocking unary call for tools and tests, on a loop of its own. Copies of response and error live in the arena. */

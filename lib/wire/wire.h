@@ -69,12 +69,14 @@ bool wire_json_integer_or_null(struct wire_json *, int64_t *ret);
 
 /* Reads a JSON object into a new message in the arena. Faults go to errors; *ret is set whatever they are. */
 void wire_read(struct wire_json *, const struct wire_message *, struct wire_errors *, struct arena *, ProtobufCMessage **ret);
-/* Reads into one field of an existing message: the array or object that a body: "field" rule names. */
+/* Reads into one field of an existing message: the array or object that a body: "field" rule names. The body is that
+ * field, so leaves begin below it ("0.id"). */
 void wire_read_field(struct wire_json *, const struct wire_message *, ProtobufCMessage *, const char *field_name, struct wire_errors *, struct arena *);
-/* Sets one field from text: a path or query parameter. An unknown name is ignored; repeated fields append. `present` is kept. */
+/* Sets one field from text: a path or query parameter, by the proto's name or the JSON key. An unknown name is ignored, and
+ * so are HIDDEN, RAW and message fields; repeated fields append. `present` is kept as it is: it tells of the body only. */
 void wire_read_text(const struct wire_message *, ProtobufCMessage *, const char *name, const char *text, struct wire_errors *, struct arena *);
 /* Required fields that are still unset become leaves: call after body, query and path were read. Nested ones were
- * checked by wire_read; this is for the request message itself. */
+ * checked by wire_read; this is for the request message itself. A field (or a body) that has a leaf gets no second one. */
 void wire_check_required(const struct wire_message *, const ProtobufCMessage *, struct wire_errors *);
 
 /* Whether the key of field number tag was in the request (null or not): for PATCH. */

@@ -3,15 +3,20 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
-missing=()
+wanted=()
 while read -r who package; do
-    [[ " $* " == *" $who "* ]] || continue
+    [[ " $* " == *" $who "* ]] && wanted+=("$package")
+done < <(grep -v '^#' "$here/packages.txt")
+
+installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/ installed$//p' || true)
+missing=()
+for package in "${wanted[@]}"; do
     case $package in # Node may be there from elsewhere than Debian
         nodejs) command -v node >/dev/null && continue ;;
         npm) command -v npm >/dev/null && continue ;;
     esac
-    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
-done < <(grep -v '^#' "$here/packages.txt")
+    grep -qxF "$package" <<<"$installed" || missing+=("$package")
+done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 as_root=()

@@ -28,7 +28,7 @@ CREATE TABLE users (
   id bigint PRIMARY KEY, username text NOT NULL, global_name text, email text, password_hash text, bot boolean NOT NULL DEFAULT false,
   admin boolean NOT NULL DEFAULT false, flags bigint NOT NULL DEFAULT 0, date_of_birth date, created_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE UNIQUE INDEX users_username ON users (lower(username)) WHERE NOT bot;
+CREATE UNIQUE INDEX users_username ON users (lower(username COLLATE "und-x-icu")) WHERE NOT bot;
 CREATE UNIQUE INDEX users_email ON users (lower(email)) WHERE email IS NOT NULL;
 CREATE TABLE tokens (
   hash bytea PRIMARY KEY, user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE, created_at timestamptz NOT NULL DEFAULT now()

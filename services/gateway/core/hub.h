@@ -25,6 +25,7 @@ enum { HUB_TAIL_BYTES = 11 };
 struct hub_payload {
     unsigned refs;
     bool ephemeral;  /* typing, presence: own small cap in a ring */
+    bool snapshot;   /* READY, GUILD_CREATE: a ring lets go of it once the client has acknowledged it */
     size_t len;
     void *edge_cache; /* the edge's: e.g. the compressed form, made once; freed by hub_io.payload_free */
     char data[];

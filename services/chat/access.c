@@ -1,0 +1,213 @@
+/* access.c - the one query behind every permission check. FEEDS.md measured its shape: roles OR-ed in SQL, the
+ * channel's overwrites gathered by target in SQL, and the guild's epoch from the same snapshot. */
+#include "services/chat/access.h"
+#include <inttypes.h>
+
+/* $1 the guild or channel, $2 the user. Columns 0-10. */
+#define SUBJECT_COLUMNS                                                                                                \
+    "g.id, g.owner_id, f.epoch, m.user_id IS NOT NULL, coalesce(m.timeout_until > clock_timestamp(), false), "         \
+    "m.roles, "                                                                                                        \
+    "r.bits, r.position, r.id"
+#define SUBJECT_JOINS                                                                                                  \
+    "JOIN feeds f ON f.scope_id = g.id AND NOT f.closed "                                                              \
+    "LEFT JOIN members m ON m.guild_id = g.id AND m.user_id = $2 "                                                     \
+    "LEFT JOIN LATERAL (SELECT bit_or(permissions) AS bits, (array_agg(position ORDER BY position DESC, id))[1] AS "   \
+    "position, "                                                                                                       \
+    "(array_agg(id ORDER BY position DESC, id))[1] AS id FROM roles WHERE id = ANY (array_append(m.roles, g.id))) r "  \
+    "ON true "
+enum { SUBJECT_N = 9 };
+
+static void read_subject(struct call *c, const struct db_rows *rows, uint64_t user_id, struct access *a)
+{
+    *a = (struct access){.guild_id = db_u64(rows, 0, 0), .owner_id = db_u64(rows, 0, 1), .epoch = db_u64(rows, 0, 2)};
+    a->member = db_bool(rows, 0, 3);
+    a->top_position = (int)db_i64(rows, 0, 7);
+    a->top_role = db_u64(rows, 0, 8);
+    struct permission_subject *s = &a->subject;
+    s->user_id = user_id;
+    s->guild_id = a->guild_id;
+    s->owner = a->member && user_id == a->owner_id;
+    s->timed_out = db_bool(rows, 0, 4);
+    s->base = a->member ? db_u64(rows, 0, 6) : 0;
+    uint64_t *roles;
+    s->n_roles = db_ids(rows, 0, 5, call_arena(c), &roles);
+    s->roles = roles;
+    a->in_guild = a->permissions = permission_in_guild(s);
+}
+
+status access_of(struct call *c, struct db *d, uint64_t guild_id, uint64_t user_id, struct access *ret)
+{
+    struct db_rows *rows;
+    status st = chat_query(c, d, &rows, "SELECT " SUBJECT_COLUMNS " FROM guilds g " SUBJECT_JOINS "WHERE g.id = $1",
+                           DB_ID(guild_id), DB_ID(user_id));
+    if (st != ST_OK)
+        return st;
+    if (!db_count(rows))
+        return call_fail(c, ST_UNKNOWN_GUILD, "no guild %" PRIu64, guild_id);
+    read_subject(c, rows, user_id, ret);
+    return ST_OK;
+}
+
+status access_guild(struct call *c, struct db *d, uint64_t guild_id, struct access *ret)
+{
+    struct access a;
+    status st = access_of(c, d, guild_id, call_user(c), &a);
+    if (st != ST_OK)
+        return st;
+    if (!a.member)
+        return call_fail(c, ST_MISSING_ACCESS, "user %" PRIu64 " is not in guild %" PRIu64, call_user(c), guild_id);
+    *ret = a;
+    return ST_OK;
+}
+
+#define OVERWRITE_SUMS                                                                                                 \
+    "LEFT JOIN LATERAL (SELECT bit_or(allow) FILTER (WHERE type = 0 AND target_id = g.id) AS ea, "                     \
+    "bit_or(deny) FILTER (WHERE type = 0 AND target_id = g.id) AS ed, "                                                \
+    "bit_or(allow) FILTER (WHERE type = 0 AND target_id <> g.id) AS ra, "                                              \
+    "bit_or(deny) FILTER (WHERE type = 0 AND target_id <> g.id) AS rd, "                                               \
+    "bit_or(allow) FILTER (WHERE type = 1) AS ma, bit_or(deny) FILTER (WHERE type = 1) AS md "                         \
+    "FROM overwrites WHERE channel_id = c.id AND target_id = ANY (m.roles || ARRAY[g.id, $2])) o ON true "
+
+static void read_channel(const struct db_rows *rows, struct access *a)
+{
+    enum { AT = SUBJECT_N };
+    a->channel_id = db_u64(rows, 0, AT);
+    a->channel_type = (int)db_i64(rows, 0, AT + 1);
+    a->parent_id = db_u64(rows, 0, AT + 2);
+    a->rate_limit_per_user = (int)db_i64(rows, 0, AT + 3);
+    struct permission_sums sums = {
+        .everyone_allow = db_u64(rows, 0, AT + 4),
+        .everyone_deny = db_u64(rows, 0, AT + 5),
+        .roles_allow = db_u64(rows, 0, AT + 6),
+        .roles_deny = db_u64(rows, 0, AT + 7),
+        .member_allow = db_u64(rows, 0, AT + 8),
+        .member_deny = db_u64(rows, 0, AT + 9),
+    };
+    a->permissions = permission_compute(&a->subject, a->channel_type, &sums);
+}
+
+status access_channel(struct call *c, struct db *d, uint64_t channel_id, struct access *ret)
+{
+    struct db_rows *rows;
+    status st = chat_query(
+        c, d, &rows,
+        "SELECT " SUBJECT_COLUMNS ", c.id, c.type, c.parent_id, c.rate_limit_per_user, "
+        "o.ea, o.ed, o.ra, o.rd, o.ma, o.md FROM channels c JOIN guilds g ON g.id = c.guild_id " SUBJECT_JOINS
+            OVERWRITE_SUMS "WHERE c.id = $1",
+        DB_ID(channel_id), DB_ID(call_user(c)));
+    if (st != ST_OK)
+        return st;
+    if (!db_count(rows))
+        return call_fail(c, ST_UNKNOWN_CHANNEL, "no channel %" PRIu64, channel_id);
+    struct access a;
+    read_subject(c, rows, call_user(c), &a);
+    read_channel(rows, &a);
+    if (!a.member || !(a.permissions & PERM_VIEW_CHANNEL))
+        return call_fail(c, ST_MISSING_ACCESS, "user %" PRIu64 " may not view channel %" PRIu64, call_user(c),
+                         channel_id);
+    *ret = a;
+    return ST_OK;
+}
+
+status access_require(struct call *c, const struct access *a, uint64_t bits)
+{
+    uint64_t lacking = bits & ~a->permissions;
+    if (!lacking)
+        return ST_OK;
+    return call_fail(c, ST_MISSING_PERMISSIONS, "user %" PRIu64 " lacks %#" PRIx64, a->subject.user_id, lacking);
+}
+
+status access_may_grant(struct call *c, const struct access *a, uint64_t bits)
+{
+    if (access_is_admin(a))
+        return ST_OK;
+    return access_require(c, a, bits);
+}
+
+uint64_t access_in(struct call *c, const struct access *a, const Hubbub__V1__Channel *channel)
+{
+    size_t n = channel->n_permission_overwrites;
+    struct permission_overwrite *list = ARENA_ARRAY(call_arena(c), struct permission_overwrite, n);
+    for (size_t i = 0; i < n; i++) {
+        const Hubbub__V1__Overwrite *o = channel->permission_overwrites[i];
+        list[i] = (struct permission_overwrite){o->id, o->type == 1, o->allow, o->deny};
+    }
+    struct permission_sums sums = {0};
+    permission_gather(&a->subject, list, n, &sums);
+    return permission_compute(&a->subject, channel->type, &sums);
+}
+
+status access_begin_guild(struct call *c, uint64_t guild_id, uint64_t more, uint64_t bits, struct change **ret_change,
+                          struct access *ret)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    const uint64_t scopes[] = {guild_id, more};
+    status st = change_begin(c, scopes, more ? 2 : 1, ST_UNKNOWN_GUILD, &ch);
+    if (st == ST_OK)
+        st = access_guild(c, change_db(ch), guild_id, ret);
+    if (st == ST_OK)
+        st = access_require(c, ret, bits);
+    if (st != ST_OK)
+        return st;
+    *ret_change = ch;
+    ch = NULL;
+    return ST_OK;
+}
+
+/* A channel never moves to another guild, so this needs no lock. */
+static status guild_of_channel(struct call *c, uint64_t channel_id, uint64_t *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *rows;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = chat_query(c, d, &rows, "SELECT guild_id FROM channels WHERE id = $1", DB_ID(channel_id));
+    if (st != ST_OK)
+        return st;
+    if (!db_count(rows))
+        return call_fail(c, ST_UNKNOWN_CHANNEL, "no channel %" PRIu64, channel_id);
+    *ret = db_u64(rows, 0, 0);
+    return ST_OK;
+}
+
+status access_begin_channel(struct call *c, uint64_t channel_id, uint64_t bits, struct change **ret_change,
+                            struct access *ret)
+{
+    uint64_t guild_id;
+    status st = guild_of_channel(c, channel_id, &guild_id);
+    if (st != ST_OK)
+        return st;
+    CHANGE_OWNED struct change *ch = NULL;
+    st = change_begin(c, &guild_id, 1, ST_UNKNOWN_CHANNEL, &ch);
+    if (st == ST_OK)
+        st = access_channel(c, change_db(ch), channel_id, ret);
+    if (st == ST_OK)
+        st = access_require(c, ret, bits);
+    if (st != ST_OK)
+        return st;
+    *ret_change = ch;
+    ch = NULL;
+    return ST_OK;
+}
+
+static bool rank_above(int position, uint64_t id, int other_position, uint64_t other_id)
+{
+    return position != other_position ? position > other_position : id < other_id;
+}
+
+bool access_above_role(const struct access *a, int position, uint64_t role_id)
+{
+    if (a->subject.owner)
+        return true;
+    return rank_above(a->top_position, a->top_role, position, role_id);
+}
+
+bool access_above(const struct access *a, const struct access *target)
+{
+    if (a->subject.user_id == target->subject.user_id || target->subject.owner)
+        return false;
+    if (a->subject.owner)
+        return true;
+    /* Members whose highest role is the same one are equals. */
+    return rank_above(a->top_position, a->top_role, target->top_position, target->top_role);
+}

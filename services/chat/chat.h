@@ -1,0 +1,43 @@
+/* chat.h - the chat service's own things: made by chat_create, reachable from any call, and what every handler needs of
+ * them: a lease, a query whose failure is recorded, and the telling of what was committed. Thread-safe. */
+#pragma once
+#include "lib/bus/bus.h"
+#include "services/chat/change.h"
+#include <stdatomic.h>
+
+struct writer;
+struct feed_store;
+
+enum registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED };
+struct chat_config {
+    const char *database_url, *redis_url, *public_url;
+    unsigned workers; /* threads that may hold a connection at once */
+    enum registration registration;
+    int minimum_age; /* years; 0: not asked */
+};
+struct chat {
+    struct chat_config config;
+    struct db_pool *db;
+    struct bus_publisher *bus; /* NULL: nothing is published (tests) */
+    struct writer *writer;
+    struct feed_store *feeds;
+    atomic_bool open; /* the schema is there; until then every call is answered ST_UNAVAILABLE */
+};
+/* Never fails for an absent PostgreSQL or Redis. The strings of the config must outlive it. redis_url NULL: no bus. */
+struct chat *chat_create(const struct chat_config *);
+/* After the last call ended. */
+void chat_destroy(struct chat *);
+
+static inline struct chat *chat_of(struct call *c)
+{
+    return call_server_user(c);
+}
+/* Records a failure of the database for the log and tells the client when to come again; returns st. what: "read a page". */
+status chat_db_failed(struct call *, struct db *or_null, status st, const char *what) MUST_CHECK;
+/* In the arena. */
+Hubbub__V1__Generation *chat_generation(struct arena *, struct db_generation);
+
+/* How many entries one bus message carries at most. */
+enum { TELL_ENTRIES_MAX = 100 };
+/* Publishes entries that were committed: consecutive ones of a topic in one message. */
+void chat_publish(struct bus_publisher *or_null, const Hubbub__V1__Generation *, Hubbub__V1__FeedEntry *const *, size_t n);

@@ -1,0 +1,307 @@
+/* handle_members.c - the Members service. */
+#include "lib/base/clock.h"
+#include "lib/wire/wire.h"
+#include "services/chat/access.h"
+#include "services/chat/handlers.h"
+#include "services/chat/membership.h"
+#include "services/chat/rows.h"
+#include <inttypes.h>
+
+#define TIMEOUT_MAX_MS (INT64_C(28) * 24 * 3600 * 1000)
+
+/* ---- Read ------------------------------------------------------------------------------------------------------ */
+
+static status list(struct call *c, const Hubbub__V1__ListMembersRequest *req, Hubbub__V1__MemberList *resp)
+{
+    DB_LEASED struct db *d = NULL;
+    struct access a;
+    struct db_rows *rows;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = access_guild(c, d, req->guild_id, &a);
+    if (st == ST_OK)
+        st = chat_query(c, d, &rows,
+                        "SELECT " ROWS_MEMBER " FROM members m JOIN users u ON u.id = m.user_id "
+                        "WHERE m.guild_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3",
+                        DB_ID(req->guild_id), DB_ID(req->after), DB_I64(req->limit));
+    if (st != ST_OK)
+        return st;
+    resp->n_members = db_count(rows);
+    resp->members = ARENA_ARRAY(call_arena(c), Hubbub__V1__Member *, resp->n_members);
+    for (unsigned i = 0; i < resp->n_members; i++)
+        resp->members[i] = rows_member(call_arena(c), rows, i, 0);
+    return ST_OK;
+}
+
+static status read_member(struct call *c, uint64_t guild_id, uint64_t user_id, Hubbub__V1__Member *resp)
+{
+    DB_LEASED struct db *d = NULL;
+    struct access a;
+    Hubbub__V1__Member *member;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = access_guild(c, d, guild_id, &a);
+    if (st == ST_OK)
+        st = rows_load_member(c, d, guild_id, user_id, &member);
+    if (st == ST_OK)
+        *resp = *member;
+    return st;
+}
+
+static status get(struct call *c, const Hubbub__V1__MemberRequest *req, Hubbub__V1__Member *resp)
+{
+    return read_member(c, req->guild_id, req->user_id, resp);
+}
+
+static status get_self(struct call *c, const Hubbub__V1__GuildRequest *req, Hubbub__V1__Member *resp)
+{
+    return read_member(c, req->guild_id, call_user(c), resp);
+}
+
+/* ---- What an edit needs ---------------------------------------------------------------------------------------- */
+
+struct target {
+    struct access access; /* the member's own rank */
+    bool self;
+};
+
+static status find_target(struct call *c, struct change *ch, const struct access *a, uint64_t user_id, struct target *t)
+{
+    t->self = user_id == call_user(c);
+    status st = access_of(c, change_db(ch), a->guild_id, user_id, &t->access);
+    if (st == ST_OK && !t->access.member)
+        st = call_fail(c, ST_UNKNOWN_MEMBER, "user %" PRIu64 " is no member", user_id);
+    return st;
+}
+
+/* The bits, and a rank above the target's. */
+static status require_above(struct call *c, const struct access *a, const struct target *t, uint64_t bits)
+{
+    status st = access_require(c, a, bits);
+    if (st == ST_OK && !access_above(a, &t->access))
+        st =
+            call_fail(c, ST_MISSING_PERMISSIONS, "user %" PRIu64 " is not below the caller", t->access.subject.user_id);
+    return st;
+}
+
+static bool contains(const uint64_t *ids, size_t n, uint64_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+/* May the caller give or take this role? It lies below the caller's highest, is no bot's and not @everyone. */
+static status check_role(struct call *c, struct change *ch, const struct access *a, uint64_t role_id)
+{
+    Hubbub__V1__Role *role;
+    status st = rows_load_role(c, change_db(ch), a->guild_id, role_id, &role);
+    if (st != ST_OK)
+        return st;
+    if (role_id == a->guild_id || role->managed)
+        return call_fail(c, ST_INVALID_ROLE, "role %" PRIu64 " is not assigned by people", role_id);
+    if (!access_above_role(a, role->position, role_id))
+        return call_fail(c, ST_MISSING_PERMISSIONS, "role %" PRIu64 " is not below the caller", role_id);
+    return ST_OK;
+}
+
+/* Every role that is in one of the two sets only. */
+static status check_difference(struct call *c, struct change *ch, const struct access *a, const uint64_t *from,
+                               size_t n_from, const uint64_t *to, size_t n_to)
+{
+    for (size_t i = 0; i < n_from; i++) {
+        status st = contains(to, n_to, from[i]) ? ST_OK : check_role(c, ch, a, from[i]);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+static status set_roles(struct call *c, struct change *ch, const struct access *a, const struct target *t,
+                        const uint64_t *roles, size_t n)
+{
+    const struct permission_subject *now = &t->access.subject;
+    struct db_rows *rows;
+    status st = check_difference(c, ch, a, now->roles, now->n_roles, roles, n);
+    if (st == ST_OK)
+        st = check_difference(c, ch, a, roles, n, now->roles, now->n_roles);
+    if (st == ST_OK)
+        st = change_query(ch, &rows,
+                          "UPDATE members SET roles = ARRAY(SELECT DISTINCT r FROM unnest($3::bigint[]) r ORDER BY r) "
+                          "WHERE guild_id = $1 AND user_id = $2",
+                          DB_ID(a->guild_id), DB_ID(now->user_id), DB_IDS(roles, n));
+    if (st == ST_OK)
+        change_fence(ch, a->guild_id);
+    return st;
+}
+
+static status set_nick(struct change *ch, uint64_t guild_id, uint64_t user_id, const char *nick)
+{
+    struct db_rows *rows;
+    return change_query(ch, &rows, "UPDATE members SET nick = $3 WHERE guild_id = $1 AND user_id = $2", DB_ID(guild_id),
+                        DB_ID(user_id), DB_TEXT_OR_NULL(nick));
+}
+
+/* until_ms 0: none any more. Administrators cannot be timed out. */
+static status set_timeout(struct call *c, struct change *ch, const struct access *a, const struct target *t,
+                          int64_t until_ms)
+{
+    if (until_ms > clock_wall_ms() + TIMEOUT_MAX_MS)
+        return call_fail_field(c, "communication_disabled_until", "BASE_TYPE_MAX", "A timeout lasts at most 28 days.");
+    if (until_ms && access_is_admin(&t->access))
+        return call_fail(c, ST_MISSING_PERMISSIONS, "an administrator is not timed out");
+    struct db_rows *rows;
+    status st = change_query(
+        ch, &rows,
+        "UPDATE members SET timeout_until = to_timestamp($3::bigint / 1000.0) WHERE guild_id = $1 AND user_id = $2",
+        DB_ID(a->guild_id), DB_ID(t->access.subject.user_id), until_ms ? DB_I64(until_ms) : DB_NULL);
+    if (st == ST_OK)
+        change_fence(ch, a->guild_id);
+    return st;
+}
+
+/* The member as it is now, told to the guild. */
+static status finish(struct call *c, struct change *ch, uint64_t guild_id, uint64_t user_id, Hubbub__V1__Member *resp)
+{
+    Hubbub__V1__Member *member;
+    status st = rows_load_member(c, change_db(ch), guild_id, user_id, &member);
+    if (st != ST_OK)
+        return st;
+    rows_add_member_update(c, ch, guild_id, member);
+    st = change_commit(ch);
+    if (st == ST_OK && resp)
+        *resp = *member;
+    return st;
+}
+
+/* ---- Edit ------------------------------------------------------------------------------------------------------ */
+
+static status edit_nick(struct call *c, struct change *ch, const struct access *a, const struct target *t,
+                        const char *nick)
+{
+    status st = t->self && (a->permissions & PERM_CHANGE_NICKNAME) ? ST_OK
+                : t->self                                          ? access_require(c, a, PERM_MANAGE_NICKNAMES)
+                                                                   : require_above(c, a, t, PERM_MANAGE_NICKNAMES);
+    return st == ST_OK ? set_nick(ch, a->guild_id, t->access.subject.user_id, nick) : st;
+}
+
+/* Anybody's, one's own too: what counts is that each role that changes lies below one's highest. */
+static status edit_roles(struct call *c, struct change *ch, const struct access *a, const struct target *t,
+                         const Hubbub__V1__EditMemberRequest *req)
+{
+    status st = access_require(c, a, PERM_MANAGE_ROLES);
+    return st == ST_OK ? set_roles(c, ch, a, t, req->roles, req->n_roles) : st;
+}
+
+static status edit(struct call *c, const Hubbub__V1__EditMemberRequest *req, Hubbub__V1__Member *resp)
+{
+    if (!WIRE_PRESENT_IN(req, 3) && !WIRE_PRESENT_IN(req, 4) && !WIRE_PRESENT_IN(req, 5))
+        return read_member(c, req->guild_id, req->user_id, resp);
+    CHANGE_OWNED struct change *ch = NULL;
+    struct access a;
+    struct target t;
+    status st = access_begin_guild(c, req->guild_id, 0, 0, &ch, &a);
+    if (st == ST_OK)
+        st = find_target(c, ch, &a, req->user_id, &t);
+    if (st == ST_OK && WIRE_PRESENT_IN(req, 3))
+        st = edit_nick(c, ch, &a, &t, req->nick);
+    if (st == ST_OK && WIRE_PRESENT_IN(req, 4))
+        st = edit_roles(c, ch, &a, &t, req);
+    if (st == ST_OK && WIRE_PRESENT_IN(req, 5)) {
+        st = require_above(c, &a, &t, PERM_MODERATE_MEMBERS);
+        if (st == ST_OK)
+            st = set_timeout(c, ch, &a, &t, req->communication_disabled_until);
+    }
+    return st == ST_OK ? finish(c, ch, a.guild_id, req->user_id, resp) : st;
+}
+
+static status edit_self(struct call *c, const Hubbub__V1__EditSelfRequest *req, Hubbub__V1__Member *resp)
+{
+    if (!WIRE_PRESENT_IN(req, 3))
+        return read_member(c, req->guild_id, call_user(c), resp);
+    CHANGE_OWNED struct change *ch = NULL;
+    struct access a;
+    status st = access_begin_guild(c, req->guild_id, 0, PERM_CHANGE_NICKNAME, &ch, &a);
+    if (st == ST_OK)
+        st = set_nick(ch, a.guild_id, call_user(c), req->nick);
+    return st == ST_OK ? finish(c, ch, a.guild_id, call_user(c), resp) : st;
+}
+
+static status change_role(struct call *c, const Hubbub__V1__MemberRoleRequest *req, bool add)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    struct access a;
+    struct target t;
+    struct db_rows *rows;
+    status st = access_begin_guild(c, req->guild_id, 0, PERM_MANAGE_ROLES, &ch, &a);
+    if (st == ST_OK)
+        st = find_target(c, ch, &a, req->user_id, &t);
+    if (st == ST_OK)
+        st = check_role(c, ch, &a, req->role_id);
+    if (st != ST_OK || contains(t.access.subject.roles, t.access.subject.n_roles, req->role_id) == add)
+        return st;
+    if (add)
+        st = change_query(ch, &rows,
+                          "UPDATE members SET roles = array_append(roles, $3) WHERE guild_id = $1 AND user_id = $2",
+                          DB_ID(a.guild_id), DB_ID(req->user_id), DB_ID(req->role_id));
+    else
+        st = change_query(ch, &rows,
+                          "UPDATE members SET roles = array_remove(roles, $3) WHERE guild_id = $1 AND user_id = $2",
+                          DB_ID(a.guild_id), DB_ID(req->user_id), DB_ID(req->role_id));
+    change_fence(ch, a.guild_id); /* a role can deny as well as allow */
+    return st == ST_OK ? finish(c, ch, a.guild_id, req->user_id, NULL) : st;
+}
+
+static status add_role(struct call *c, const Hubbub__V1__MemberRoleRequest *req, Hubbub__V1__Empty *resp)
+{
+    return change_role(c, req, true);
+}
+
+static status remove_role(struct call *c, const Hubbub__V1__MemberRoleRequest *req, Hubbub__V1__Empty *resp)
+{
+    return change_role(c, req, false);
+}
+
+/* ---- Kick ------------------------------------------------------------------------------------------------------ */
+
+/* Whether there is such a member, before its scope is locked: a user that does not exist has none. */
+static status find_member(struct call *c, uint64_t guild_id, uint64_t user_id)
+{
+    DB_LEASED struct db *d = NULL;
+    struct access a;
+    Hubbub__V1__Member *member;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = access_guild(c, d, guild_id, &a);
+    return st == ST_OK ? rows_load_member(c, d, guild_id, user_id, &member) : st;
+}
+
+static status kick(struct call *c, const Hubbub__V1__MemberRequest *req, Hubbub__V1__Empty *resp)
+{
+    status st = find_member(c, req->guild_id, req->user_id);
+    if (st != ST_OK)
+        return st;
+    CHANGE_OWNED struct change *ch = NULL;
+    struct access a;
+    struct target t;
+    st = access_begin_guild(c, req->guild_id, req->user_id, PERM_KICK_MEMBERS, &ch, &a);
+    if (st == ST_OK)
+        st = find_target(c, ch, &a, req->user_id, &t);
+    if (st == ST_OK)
+        st = require_above(c, &a, &t, PERM_KICK_MEMBERS);
+    if (st == ST_OK)
+        st = member_remove(c, ch, a.guild_id, req->user_id);
+    return st == ST_OK ? change_commit(ch) : st;
+}
+
+const struct hubbub__v1__members__handlers members_handlers = {
+    .list = list,
+    .get = get,
+    .get_self = get_self,
+    .edit = edit,
+    .edit_self = edit_self,
+    .kick = kick,
+    .add_role = add_role,
+    .remove_role = remove_role,
+};

@@ -1,0 +1,658 @@
+/* handle_messages.c - the service Messages.
+ *
+ * Create reads the author's rights and the guild's epoch in one query, builds the message as its event shows it, gives the
+ * connection back and hands the row to the writer; ST_STALE (a right may have gone meanwhile) starts it over, with a fresh
+ * look. Edit and Delete are changes: they hold the guild's feeds row, so rights cannot move under them. */
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/wire/wire.h"
+#include "services/chat/access.h"
+#include "services/chat/chat.h"
+#include "services/chat/handlers.h"
+#include "services/chat/message_content.h"
+#include "services/chat/message_rows.h"
+#include "services/chat/writer.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum { NONCE_MS = 10 * 60 * 1000 }; /* how long an enforced nonce gives the earlier message */
+enum { STALE_TRIES = 8, PAGE_DEFAULT = 50, PAGE_MAX = 100, FILES_MAX = 10 };
+/* Field numbers of EditMessageRequest. */
+enum { EDIT_CONTENT = 3, EDIT_EMBEDS = 4, EDIT_FLAGS = 6, EDIT_ATTACHMENTS = 7 };
+
+static bool takes_messages(int channel_type)
+{
+    return channel_type == CHANNEL_TEXT || channel_type == CHANNEL_VOICE;
+}
+
+/* The caller in a channel that has messages. */
+static status access_messages(struct call *c, struct db *d, uint64_t channel_id, struct access *ret)
+{
+    struct access a;
+    status st = access_channel(c, d, channel_id, &a);
+    if (st != ST_OK)
+        return st;
+    if (!takes_messages(a.channel_type))
+        return call_fail(c, ST_NON_TEXT_CHANNEL, "channel %" PRIu64 " is of type %d", channel_id, a.channel_type);
+    *ret = a;
+    return ST_OK;
+}
+
+static status load_message(struct call *c, struct db *d, uint64_t channel_id, uint64_t message_id, Hubbub__V1__Message **ret)
+{
+    struct db_rows *r;
+    status st = chat_query(c, d, &r, "SELECT " ROWS_MESSAGE " FROM messages x LEFT JOIN users u ON u.id = x.author_id WHERE x.channel_id = $1 AND x.id = $2",
+                           DB_ID(channel_id), DB_ID(message_id));
+    if (st != ST_OK)
+        return st;
+    if (db_count(r) == 0)
+        return call_fail(c, ST_UNKNOWN_MESSAGE, "no message %" PRIu64, message_id);
+    *ret = rows_message(call_arena(c), r, 0, 0, chat_public_url(c));
+    return ST_OK;
+}
+
+/* The author's member as an event shows it; *ret stays NULL when they left the guild. */
+static status load_author_member(struct call *c, struct db *d, uint64_t guild_id, uint64_t user_id, Hubbub__V1__Member **ret)
+{
+    struct db_rows *r;
+    status st = chat_query(c, d, &r, "SELECT " ROWS_MEMBER " FROM members m JOIN users u ON u.id = m.user_id WHERE m.guild_id = $1 AND m.user_id = $2",
+                           DB_ID(guild_id), DB_ID(user_id));
+    if (st == ST_OK && db_count(r))
+        *ret = rows_member(call_arena(c), r, 0, 0);
+    return st;
+}
+
+/* ---- Mentions ---------------------------------------------------------------------------------------------------- */
+
+static Hubbub__V1__Mention *mention_of(struct arena *a, const Hubbub__V1__User *u)
+{
+    Hubbub__V1__Mention *m = PB_NEW(a, Hubbub__V1__Mention, hubbub__v1__mention);
+    PB_SET(m, id, u->id);
+    m->username = u->username;
+    m->discriminator = u->discriminator;
+    m->global_name = u->global_name;
+    m->avatar = u->avatar;
+    m->has_bot = u->has_bot;
+    m->bot = u->bot;
+    PB_SET(m, public_flags, u->public_flags);
+    return m;
+}
+
+static status load_mentioned_users(struct call *c, struct db *d, const struct mentions *from, Hubbub__V1__Message *m)
+{
+    struct db_rows *r;
+    m->n_mentions = 0;
+    if (!from->n_users)
+        return ST_OK;
+    status st = chat_query(c, d, &r, "SELECT " ROWS_USER " FROM users u WHERE u.id = ANY($1::bigint[]) ORDER BY array_position($1::bigint[], u.id)",
+                           DB_IDS(from->users, from->n_users));
+    if (st != ST_OK)
+        return st;
+    m->mentions = ARENA_ARRAY(call_arena(c), Hubbub__V1__Mention *, db_count(r));
+    for (unsigned i = 0; i < db_count(r); i++)
+        m->mentions[m->n_mentions++] = mention_of(call_arena(c), rows_user(call_arena(c), r, i, 0));
+    return ST_OK;
+}
+
+/* A role that may not be mentioned by everybody needs MENTION_EVERYONE. */
+static status load_mentioned_roles(struct call *c, struct db *d, const struct access *a, const struct mentions *from, Hubbub__V1__Message *m)
+{
+    struct db_rows *r;
+    m->n_mention_roles = 0;
+    if (!from->n_roles)
+        return ST_OK;
+    status st = chat_query(c, d, &r, "SELECT id FROM roles WHERE guild_id = $1 AND id = ANY($2::bigint[]) AND id <> $1 AND (mentionable OR $3::boolean)",
+                           DB_ID(a->guild_id), DB_IDS(from->roles, from->n_roles), DB_BOOL(a->permissions & PERM_MENTION_EVERYONE));
+    if (st != ST_OK)
+        return st;
+    m->mention_roles = ARENA_ARRAY(call_arena(c), uint64_t, db_count(r));
+    for (unsigned i = 0; i < db_count(r); i++)
+        m->mention_roles[m->n_mention_roles++] = db_u64(r, i, 0);
+    return ST_OK;
+}
+
+/* replied_to: whose message is replied to; 0: nobody's. */
+static status set_mentions(struct call *c, struct db *d, const struct access *a, const Hubbub__V1__AllowedMentions *allowed, uint64_t replied_to,
+                           Hubbub__V1__Message *m)
+{
+    const char *conflict = mentions_conflict(allowed);
+    if (conflict)
+        return call_fail_field(c, "allowed_mentions", "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
+                               arena_printf(call_arena(c), "parse:[\"%s\"] and %s: [ids...] are mutually exclusive.", conflict, conflict));
+    struct mentions found;
+    mentions_parse(m->content, &found);
+    mentions_allow(&found, allowed);
+    if (replied_to && mentions_replied_user(allowed))
+        mentions_add_user(&found, replied_to);
+    PB_SET(m, mention_everyone, found.everyone && (a->permissions & PERM_MENTION_EVERYONE));
+    status st = load_mentioned_users(c, d, &found, m);
+    return st == ST_OK ? load_mentioned_roles(c, d, a, &found, m) : st;
+}
+
+/* ---- Create ------------------------------------------------------------------------------------------------------ */
+
+static status check_embeds(struct call *c, Hubbub__V1__Embed *const *embeds, size_t n)
+{
+    if (embeds_text_length(embeds, n) > EMBED_TEXT_MAX)
+        return call_fail_field(c, "embeds", "MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000");
+    return ST_OK;
+}
+
+static status require_to_send(struct call *c, const struct access *a, const Hubbub__V1__CreateMessageRequest *req)
+{
+    uint64_t bits = PERM_SEND_MESSAGES;
+    if (req->n_uploaded)
+        bits |= PERM_ATTACH_FILES;
+    if (req->tts)
+        bits |= PERM_SEND_TTS_MESSAGES;
+    if (req->message_reference && req->message_reference->message_id)
+        bits |= PERM_READ_MESSAGE_HISTORY;
+    return access_require(c, a, bits);
+}
+
+static const Hubbub__V1__AttachmentInput *input_of(const Hubbub__V1__CreateMessageRequest *req, uint64_t index)
+{
+    for (size_t i = 0; i < req->n_attachments; i++)
+        if (req->attachments[i]->id == index)
+            return req->attachments[i];
+    return NULL;
+}
+
+static status check_files(struct call *c, const Hubbub__V1__CreateMessageRequest *req)
+{
+    if (req->n_uploaded > FILES_MAX)
+        return call_fail(c, ST_MAX_ATTACHMENTS, "%zu files", req->n_uploaded);
+    for (size_t i = 0; i < req->n_attachments; i++) {
+        bool uploaded = false;
+        for (size_t j = 0; j < req->n_uploaded; j++)
+            uploaded |= req->attachments[i]->id == (j < req->n_uploaded_index ? req->uploaded_index[j] : j);
+        if (!uploaded)
+            return call_fail(c, ST_UPLOAD_MISSING, "attachment %zu names no file", i);
+    }
+    return ST_OK;
+}
+
+static Hubbub__V1__Attachment *attachment_of(struct arena *a, const Hubbub__V1__CreateMessageRequest *req, size_t i, uint64_t id)
+{
+    Hubbub__V1__Attachment *file = arena_memdup(a, req->uploaded[i], sizeof *req->uploaded[i]);
+    const Hubbub__V1__AttachmentInput *in = input_of(req, i < req->n_uploaded_index ? req->uploaded_index[i] : i);
+    PB_SET(file, id, id);
+    if (in && in->filename && *in->filename)
+        file->filename = in->filename;
+    if (in && in->description && *in->description)
+        file->description = in->description;
+    if (in && in->title && *in->title)
+        file->title = in->title;
+    return file;
+}
+
+static status set_files(struct call *c, struct db *d, const Hubbub__V1__CreateMessageRequest *req, Hubbub__V1__Message *m)
+{
+    struct db_rows *r;
+    status st = check_files(c, req);
+    if (st != ST_OK || !req->n_uploaded)
+        return st;
+    st = chat_query(c, d, &r, "SELECT next_id() FROM generate_series(1, $1)", DB_I64(req->n_uploaded));
+    if (st != ST_OK)
+        return st;
+    m->attachments = ARENA_ARRAY(call_arena(c), Hubbub__V1__Attachment *, req->n_uploaded);
+    for (size_t i = 0; i < req->n_uploaded; i++)
+        m->attachments[m->n_attachments++] = attachment_of(call_arena(c), req, i, db_u64(r, (unsigned)i, 0));
+    message_set_urls(call_arena(c), m, chat_public_url(c));
+    return ST_OK;
+}
+
+/* The message that is replied to must stand in the channel. *ret_author: whose it is; 0 when it is gone and may be. */
+static status set_reference(struct call *c, struct db *d, const struct access *a, const Hubbub__V1__MessageReference *ref, Hubbub__V1__Message *m,
+                            uint64_t *ret_author)
+{
+    struct db_rows *r;
+    if (!ref || !ref->message_id)
+        return ST_OK;
+    status st = chat_query(c, d, &r, "SELECT author_id, type FROM messages WHERE channel_id = $1 AND id = $2", DB_ID(a->channel_id), DB_ID(ref->message_id));
+    if (st != ST_OK)
+        return st;
+    bool found = db_count(r) && (!ref->channel_id || ref->channel_id == a->channel_id);
+    if (!found && ref->fail_if_not_exists)
+        return call_fail_field(c, "message_reference", "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message");
+    if (!found)
+        return ST_OK;
+    if (!message_is_ordinary((int)db_i64(r, 0, 1)))
+        return call_fail_field(c, "message_reference", "REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE", "Cannot reply to a system message");
+    *ret_author = db_u64(r, 0, 0);
+    PB_SET(m, type, MESSAGE_REPLY);
+    m->message_reference = PB_NEW(call_arena(c), Hubbub__V1__MessageReference, hubbub__v1__message_reference);
+    PB_SET(m->message_reference, message_id, ref->message_id);
+    PB_SET(m->message_reference, channel_id, a->channel_id);
+    PB_SET(m->message_reference, guild_id, a->guild_id);
+    return ST_OK;
+}
+
+static Hubbub__V1__Message *new_message(struct call *c, const Hubbub__V1__CreateMessageRequest *req)
+{
+    Hubbub__V1__Message *m = PB_NEW(call_arena(c), Hubbub__V1__Message, hubbub__v1__message);
+    PB_SET(m, channel_id, req->channel_id);
+    PB_SET(m, type, MESSAGE_DEFAULT);
+    m->content = content_trim(call_arena(c), req->content);
+    PB_SET(m, tts, req->tts);
+    PB_SET(m, flags, req->flags & (FLAG_SUPPRESS_EMBEDS | FLAG_SUPPRESS_NOTIFICATIONS));
+    m->n_embeds = req->n_embeds;
+    m->embeds = req->embeds;
+    if (req->nonce && *req->nonce)
+        m->nonce = req->nonce;
+    return m;
+}
+
+/* Checks the request and builds the message as GET shows it, but for its id. */
+static status build_message(struct call *c, struct db *d, const struct access *a, const Hubbub__V1__CreateMessageRequest *req, Hubbub__V1__Message **ret)
+{
+    Hubbub__V1__Message *m = new_message(c, req);
+    uint64_t replied_to = 0;
+    status st = check_embeds(c, req->embeds, req->n_embeds);
+    if (st == ST_OK)
+        st = set_files(c, d, req, m);
+    if (st == ST_OK && message_is_empty(m))
+        st = call_fail(c, ST_EMPTY_MESSAGE, "nothing to send");
+    if (st == ST_OK)
+        st = set_reference(c, d, a, req->message_reference, m, &replied_to);
+    if (st == ST_OK)
+        st = set_mentions(c, d, a, req->allowed_mentions, replied_to, m);
+    if (st == ST_OK)
+        *ret = m;
+    return st;
+}
+
+struct draft {
+    struct access access;
+    Hubbub__V1__Message *message;   /* as GET shows it */
+    Hubbub__V1__Member *member;     /* the author's */
+};
+
+static status prepare_draft(struct call *c, const Hubbub__V1__CreateMessageRequest *req, struct draft *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = access_messages(c, d, req->channel_id, &ret->access);
+    if (st == ST_OK)
+        st = require_to_send(c, &ret->access, req);
+    if (st == ST_OK)
+        st = build_message(c, d, &ret->access, req, &ret->message);
+    if (st == ST_OK)
+        st = rows_load_member(c, d, ret->access.guild_id, call_user(c), &ret->member);
+    if (st == ST_OK)
+        ret->message->author = ret->member->user;
+    return st;
+}
+
+/* The nonce, when it is to be enforced; else the request's id, which an internal resend keeps. Apart by their first letter. */
+static const char *idempotency_key(struct call *c, const Hubbub__V1__CreateMessageRequest *req)
+{
+    if (req->enforce_nonce && req->nonce && *req->nonce)
+        return arena_printf(call_arena(c), "n%s", req->nonce);
+    return arena_printf(call_arena(c), "r%s", call_request_id(c));
+}
+
+static void add_entry(struct call *c, const struct write_row *row)
+{
+    struct arena *a = call_arena(c);
+    Hubbub__V1__FeedEntry *e = PB_NEW(a, Hubbub__V1__FeedEntry, hubbub__v1__feed_entry);
+    PB_SET(e, scope_id, row->scope_id);
+    PB_SET(e, seq, row->seq);
+    PB_SET(e, topic, row->message->channel_id);
+    e->event = ROWS_EVENT(a, message_create, row->message);
+    call_add_entries(c, chat_generation(a, row->generation), &e, 1);
+}
+
+/* The message that the key stored before; when it was deleted meanwhile, this one under its id. */
+static status answer_duplicate(struct call *c, uint64_t id, struct draft *draft)
+{
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *r;
+    char *nonce = draft->message->nonce;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = chat_query(c, d, &r, "SELECT " ROWS_MESSAGE " FROM messages x LEFT JOIN users u ON u.id = x.author_id WHERE x.channel_id = $1 AND x.id = $2",
+                        DB_ID(draft->message->channel_id), DB_ID(id));
+    if (st != ST_OK || db_count(r) == 0)
+        return st;
+    draft->message = rows_message(call_arena(c), r, 0, 0, chat_public_url(c));
+    draft->message->nonce = nonce;
+    return ST_OK;
+}
+
+/* A nonce that was used long ago is free again: ST_STALE starts the request over without its key. */
+static status forget_nonce(struct call *c, const struct write_row *row)
+{
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *r;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = chat_query(c, d, &r, "DELETE FROM send_keys WHERE channel_id = $1 AND author_id = $2 AND key = $3 AND message_id = $4",
+                        DB_ID(row->message->channel_id), DB_ID(row->author_id), DB_TEXT(row->key), DB_ID(row->message->id));
+    return st == ST_OK ? ST_STALE : st;
+}
+
+static status store_failed(struct call *c, status st)
+{
+    if (st == ST_UNAVAILABLE || st == ST_DEADLINE || st == ST_OVERLOADED)
+        call_retry_after(c, 1000);
+    if (st == ST_NOT_FOUND)
+        st = ST_UNKNOWN_CHANNEL; /* the guild was deleted meanwhile */
+    return st == ST_STALE ? st : call_fail(c, st, "cannot store the message");
+}
+
+static status store_draft(struct call *c, const Hubbub__V1__CreateMessageRequest *req, struct draft *draft)
+{
+    struct arena *a = call_arena(c);
+    struct write_row row = {
+        .scope_id = draft->access.guild_id,
+        .author_id = call_user(c),
+        .epoch = draft->access.epoch,
+        .key = idempotency_key(c, req),
+        .message = message_for_event(a, draft->message, draft->access.guild_id, draft->member),
+    };
+    row.extra = message_pack_extra(a, draft->message, &row.extra_n);
+    status st = writer_store(chat_of(c)->writer, call_deadline_ms(c), &row);
+    if (st != ST_OK)
+        return store_failed(c, st);
+    if (row.duplicate && *row.key == 'n' && clock_wall_ms() - row.message->timestamp > NONCE_MS)
+        return forget_nonce(c, &row);
+    PB_SET(draft->message, id, row.message->id);
+    PB_SET(draft->message, timestamp, row.message->timestamp);
+    if (row.duplicate)
+        return answer_duplicate(c, row.message->id, draft);
+    add_entry(c, &row);
+    return ST_OK;
+}
+
+static status create(struct call *c, const Hubbub__V1__CreateMessageRequest *req, Hubbub__V1__Message *ret)
+{
+    for (int i = 0; i < STALE_TRIES; i++) {
+        struct draft draft = {0};
+        status st = prepare_draft(c, req, &draft);
+        if (st == ST_OK)
+            st = store_draft(c, req, &draft);
+        if (st == ST_OK)
+            *ret = *draft.message;
+        if (st != ST_STALE)
+            return st;
+    }
+    call_retry_after(c, 1000);
+    return call_fail(c, ST_STALE, "rights changed %d times", STALE_TRIES);
+}
+
+/* ---- Read -------------------------------------------------------------------------------------------------------- */
+
+static const char page_before[] = MESSAGE_PAGE_SQL("<", "DESC");
+static const char page_to[] = MESSAGE_PAGE_SQL("<=", "DESC");
+static const char page_after[] = MESSAGE_PAGE_SQL(">", "ASC");
+
+struct page {
+    struct call *call;
+    struct db *db;
+    uint64_t channel_id;
+    struct buf json;
+    unsigned n;
+};
+
+static status append_page(struct page *p, const char *sql, uint64_t id, int limit)
+{
+    struct db_rows *r;
+    struct db_param params[] = {DB_ID(p->channel_id), DB_ID(id > INT64_MAX ? INT64_MAX : id), DB_I64(limit)};
+    status st = chat_query_params(p->call, p->db, &r, sql, params, 3);
+    for (unsigned i = 0; st == ST_OK && i < db_count(r); i++) {
+        Hubbub__V1__Message *m = rows_message(call_arena(p->call), r, i, 0, chat_public_url(p->call));
+        if (p->n++)
+            buf_putc(&p->json, ',');
+        wire_write(&p->json, &hubbub__v1__message__wire, &m->base);
+    }
+    return st;
+}
+
+static status write_page(struct page *p, const Hubbub__V1__ListMessagesRequest *req)
+{
+    int limit = !req->has_limit ? PAGE_DEFAULT : req->limit < 1 ? 1 : req->limit > PAGE_MAX ? PAGE_MAX : req->limit;
+    if (req->has_after)
+        return append_page(p, page_after, req->after, limit);
+    if (!req->has_around)
+        return append_page(p, page_before, req->has_before ? req->before : INT64_MAX, limit);
+    int newer = limit / 2;
+    status st = newer ? append_page(p, page_after, req->around, newer) : ST_OK;
+    return st == ST_OK ? append_page(p, page_to, req->around, limit - newer) : st;
+}
+
+static status read_page(struct page *p, const Hubbub__V1__ListMessagesRequest *req)
+{
+    struct access a;
+    status st = access_messages(p->call, p->db, req->channel_id, &a);
+    if (st == ST_OK && (a.permissions & PERM_READ_MESSAGE_HISTORY))
+        st = write_page(p, req);
+    return st;
+}
+
+static status list(struct call *c, const Hubbub__V1__ListMessagesRequest *req, Hubbub__V1__MessagePage *ret)
+{
+    if (req->has_before + req->has_after + req->has_around > 1)
+        return call_fail_field(c, "around", "MUTUALLY_EXCLUSIVE", "Only one of before, after and around may be given");
+    DB_LEASED struct db *d = NULL;
+    status st = chat_lease(c, &d);
+    if (st != ST_OK)
+        return st;
+    struct page p = {.call = c, .db = d, .channel_id = req->channel_id};
+    buf_putc(&p.json, '[');
+    st = read_page(&p, req);
+    buf_putc(&p.json, ']');
+    if (st == ST_OK && p.json.failed)
+        st = call_fail(c, ST_INTERNAL, "a page of over %zu bytes", p.json.len);
+    if (st == ST_OK) {
+        ret->has_messages = true;
+        ret->messages = (ProtobufCBinaryData){p.json.len, arena_memdup(call_arena(c), p.json.data, p.json.len)};
+    }
+    buf_finish(&p.json);
+    return st;
+}
+
+static status get(struct call *c, const Hubbub__V1__MessageRequest *req, Hubbub__V1__Message *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    struct access a;
+    Hubbub__V1__Message *m;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = access_messages(c, d, req->channel_id, &a);
+    if (st == ST_OK)
+        st = access_require(c, &a, PERM_READ_MESSAGE_HISTORY);
+    if (st == ST_OK)
+        st = load_message(c, d, req->channel_id, req->message_id, &m);
+    if (st == ST_OK)
+        *ret = *m;
+    return st;
+}
+
+/* ---- Edit -------------------------------------------------------------------------------------------------------- */
+
+/* Others may only hide embeds, with MANAGE_MESSAGES. */
+static status may_edit(struct call *c, const struct access *a, const Hubbub__V1__EditMessageRequest *req, const Hubbub__V1__Message *m)
+{
+    if (!message_is_ordinary(m->type))
+        return call_fail(c, ST_SYSTEM_MESSAGE, "message of type %d", m->type);
+    if (m->author->id == call_user(c))
+        return ST_OK;
+    for (size_t i = 0; i < req->n_present; i++)
+        if (req->present[i] != EDIT_FLAGS)
+            return call_fail(c, ST_NOT_AUTHOR, "user %" PRIu64 " edits a message of %" PRIu64, call_user(c), m->author->id);
+    return access_require(c, a, PERM_MANAGE_MESSAGES);
+}
+
+static void keep_files(struct arena *a, const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *m)
+{
+    Hubbub__V1__Attachment **kept = ARENA_ARRAY(a, Hubbub__V1__Attachment *, m->n_attachments);
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_attachments; i++)
+        for (size_t j = 0; j < req->n_attachments; j++)
+            if (req->attachments[j]->id == m->attachments[i]->id) {
+                kept[n++] = m->attachments[i];
+                break;
+            }
+    m->attachments = kept;
+    m->n_attachments = n;
+}
+
+/* Puts what is present into the message. *ret_edited: more than flags. */
+static status apply_edit(struct call *c, struct db *d, const struct access *a, const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *m,
+                         bool *ret_edited)
+{
+    bool content = WIRE_PRESENT_IN(req, EDIT_CONTENT), embeds = WIRE_PRESENT_IN(req, EDIT_EMBEDS), files = WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS);
+    const uint64_t settable = FLAG_SUPPRESS_EMBEDS;
+    if (WIRE_PRESENT_IN(req, EDIT_FLAGS))
+        PB_SET(m, flags, (m->flags & ~settable) | (req->flags & settable));
+    if (files)
+        keep_files(call_arena(c), req, m);
+    if (embeds) {
+        m->embeds = req->embeds;
+        m->n_embeds = req->n_embeds;
+    }
+    *ret_edited = content || embeds || files;
+    status st = embeds ? check_embeds(c, m->embeds, m->n_embeds) : ST_OK;
+    if (st == ST_OK && content) {
+        m->content = content_trim(call_arena(c), req->content);
+        st = set_mentions(c, d, a, req->allowed_mentions, 0, m);
+    }
+    if (st == ST_OK && message_is_empty(m))
+        st = call_fail(c, ST_EMPTY_MESSAGE, "nothing would be left");
+    return st;
+}
+
+static status remove_files_but(struct change *ch, const Hubbub__V1__Message *m, struct arena *a)
+{
+    struct db_rows *r;
+    uint64_t *kept = ARENA_ARRAY(a, uint64_t, m->n_attachments);
+    for (size_t i = 0; i < m->n_attachments; i++)
+        kept[i] = m->attachments[i]->id;
+    return change_query(ch, &r, "DELETE FROM attachments WHERE channel_id = $1 AND message_id = $2 AND id <> ALL($3::bigint[])", DB_ID(m->channel_id),
+                        DB_ID(m->id), DB_IDS(kept, m->n_attachments));
+}
+
+static status save_edit(struct call *c, struct change *ch, Hubbub__V1__Message *m, bool edited)
+{
+    struct db_rows *r;
+    size_t n;
+    const void *extra = message_pack_extra(call_arena(c), m, &n);
+    status st = change_query(ch, &r,
+                             "UPDATE messages x SET content = $3, flags = $4, extra = $5, edited_at = CASE WHEN $6 THEN clock_timestamp() ELSE edited_at END"
+                             " WHERE channel_id = $1 AND id = $2 RETURNING " ROWS_MS("x.edited_at"),
+                             DB_ID(m->channel_id), DB_ID(m->id), DB_TEXT(m->content), DB_I64(m->flags), n ? DB_BYTES(extra, n) : DB_NULL, DB_BOOL(edited));
+    if (st == ST_OK && !db_is_null(r, 0, 0))
+        PB_SET(m, edited_timestamp, db_i64(r, 0, 0));
+    return st;
+}
+
+static status edit(struct call *c, const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *ret)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    struct access a;
+    Hubbub__V1__Message *m = NULL;
+    Hubbub__V1__Member *member = NULL;
+    bool edited = false;
+    status st = access_begin_channel(c, req->channel_id, 0, &ch, &a);
+    if (st == ST_OK)
+        st = load_message(c, change_db(ch), req->channel_id, req->message_id, &m);
+    if (st == ST_OK)
+        st = may_edit(c, &a, req, m);
+    if (st == ST_OK)
+        st = apply_edit(c, change_db(ch), &a, req, m, &edited);
+    if (st == ST_OK && WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS))
+        st = remove_files_but(ch, m, call_arena(c));
+    if (st == ST_OK)
+        st = save_edit(c, ch, m, edited);
+    if (st == ST_OK)
+        st = load_author_member(c, change_db(ch), a.guild_id, m->author->id, &member);
+    if (st != ST_OK)
+        return st;
+    change_add(ch, a.guild_id, m->channel_id, m->id, ROWS_EVENT(call_arena(c), message_update, message_for_event(call_arena(c), m, a.guild_id, member)));
+    st = change_commit(ch);
+    if (st == ST_OK)
+        *ret = *m;
+    return st;
+}
+
+/* ---- Delete ------------------------------------------------------------------------------------------------------ */
+
+static bool may_be_deleted(int type)
+{
+    return !(type >= 1 && type <= 5) && type != 21; /* PROTOCOL section 16 */
+}
+
+static status remove_message(struct call *c, struct change *ch, const struct access *a, uint64_t message_id)
+{
+    struct db_rows *r;
+    status st = change_query(ch, &r, "DELETE FROM messages WHERE channel_id = $1 AND id = $2 RETURNING author_id, type", DB_ID(a->channel_id), DB_ID(message_id));
+    if (st != ST_OK)
+        return st;
+    if (db_count(r) == 0)
+        return call_fail(c, ST_UNKNOWN_MESSAGE, "no message %" PRIu64, message_id);
+    if (!may_be_deleted((int)db_i64(r, 0, 1)))
+        return call_fail(c, ST_SYSTEM_MESSAGE, "message of type %d", (int)db_i64(r, 0, 1));
+    if (db_u64(r, 0, 0) != call_user(c))
+        st = access_require(c, a, PERM_MANAGE_MESSAGES);
+    if (st == ST_OK)
+        st = change_query(ch, &r, "DELETE FROM attachments WHERE channel_id = $1 AND message_id = $2", DB_ID(a->channel_id), DB_ID(message_id));
+    return st;
+}
+
+/* A refusal rolls the removal back. */
+static status delete_message(struct call *c, const Hubbub__V1__MessageRequest *req, Hubbub__V1__Empty *ret)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    struct access a;
+    status st = access_begin_channel(c, req->channel_id, 0, &ch, &a);
+    if (st == ST_OK)
+        st = remove_message(c, ch, &a, req->message_id);
+    if (st != ST_OK)
+        return st;
+    Hubbub__V1__MessageDeleted *gone = PB_NEW(call_arena(c), Hubbub__V1__MessageDeleted, hubbub__v1__message_deleted);
+    PB_SET(gone, id, req->message_id);
+    PB_SET(gone, channel_id, a.channel_id);
+    PB_SET(gone, guild_id, a.guild_id);
+    change_add(ch, a.guild_id, a.channel_id, req->message_id, ROWS_EVENT(call_arena(c), message_delete, gone));
+    return change_commit(ch);
+}
+
+/* ---- Attachments ------------------------------------------------------------------------------------------------- */
+
+static status resolve_attachment(struct call *c, const Hubbub__V1__ResolveAttachmentRequest *req, Hubbub__V1__Attachment *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *r;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = chat_query(c, d, &r,
+                        "SELECT f.filename, f.content_type, f.size, f.width, f.height, f.store_key FROM attachments f"
+                        " JOIN channels c ON c.id = f.channel_id JOIN messages x ON x.channel_id = f.channel_id AND x.id = f.message_id"
+                        " WHERE f.id = $2 AND f.channel_id = $1",
+                        DB_ID(req->channel_id), DB_ID(req->attachment_id));
+    if (st != ST_OK)
+        return st;
+    if (db_count(r) == 0)
+        return call_fail(c, ST_UNKNOWN_ASSET, "no attachment %" PRIu64, req->attachment_id);
+    PB_SET(ret, id, req->attachment_id);
+    ret->filename = (char *)db_text(r, 0, 0);
+    ret->content_type = (char *)db_text(r, 0, 1);
+    PB_SET(ret, size, db_u64(r, 0, 2));
+    if (!db_is_null(r, 0, 3)) {
+        PB_SET(ret, width, (uint32_t)db_u64(r, 0, 3));
+        PB_SET(ret, height, (uint32_t)db_u64(r, 0, 4));
+    }
+    ret->store_key = (char *)db_text(r, 0, 5);
+    return ST_OK;
+}
+
+const struct hubbub__v1__messages__handlers messages_handlers = {
+    .create = create,
+    .list = list,
+    .get = get,
+    .edit = edit,
+    .delete = delete_message,
+    .resolve_attachment = resolve_attachment,
+};

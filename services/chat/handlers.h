@@ -1,0 +1,17 @@
+/* handlers.h - the handler tables of chat, one a service, each defined in handle_<service>.c; main.c serves them. */
+#pragma once
+#include "hubbub/v1/accounts.hub.h"
+#include "hubbub/v1/channels.hub.h"
+#include "hubbub/v1/feeds.hub.h"
+#include "hubbub/v1/guilds.hub.h"
+#include "hubbub/v1/messages.hub.h"
+
+extern const struct hubbub__v1__accounts__handlers accounts_handlers;
+extern const struct hubbub__v1__applications__handlers applications_handlers;
+extern const struct hubbub__v1__guilds__handlers guilds_handlers;
+extern const struct hubbub__v1__roles__handlers roles_handlers;
+extern const struct hubbub__v1__members__handlers members_handlers;
+extern const struct hubbub__v1__channels__handlers channels_handlers;
+extern const struct hubbub__v1__invites__handlers invites_handlers;
+extern const struct hubbub__v1__messages__handlers messages_handlers;
+extern const struct hubbub__v1__feeds__handlers feeds_handlers;

@@ -1,0 +1,180 @@
+/* main.c - the chat process: accounts, guilds, permissions, messages and feeds; the only owner of PostgreSQL.
+ *
+ * It starts whatever is away: a thread waits for PostgreSQL and brings the schema up, and until then calls are answered
+ * UNAVAILABLE. SIGTERM or SIGINT: not ready at once, running calls get DRAIN_MS, queued messages are written, exit 0. */
+#include "lib/base/admin.h"
+#include "lib/base/config.h"
+#include "lib/base/log.h"
+#include "services/chat/chat.h"
+#include "services/chat/handlers.h"
+#include "services/chat/janitor.h"
+#include "services/chat/migrate.h"
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DRAIN_MS = 8000, RETRY_MS = 250 };
+enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2 };
+
+static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *public_url, *database_url, *registration;
+static int64_t minimum_age, workers;
+static bool migrate;
+
+static const struct config_option options[] = {
+    {"HUBBUB_RPC_LISTEN", CONFIG_STRING, &listen_address, "unix:run/chat-1.sock", .doc = "where gRPC is served: unix:path or address:port"},
+    {"HUBBUB_ADMIN_LISTEN", CONFIG_STRING, &admin_listen, "127.0.0.1:8201", .doc = "loopback address of /livez, /readyz and /metrics"},
+    {"HUBBUB_CLUSTER_SECRET", CONFIG_STRING, &secret, NULL, .doc = "what the services prove themselves to each other with", .secret = true},
+    {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", .choices = "debug|info|warn|error", .doc = "the lowest level that is logged"},
+    {"HUBBUB_REDIS_URL", CONFIG_STRING, &redis_url, "redis://127.0.0.1:6379", .doc = "Redis: redis://host:port or unix:///path"},
+    {"HUBBUB_PUBLIC_URL", CONFIG_STRING, &public_url, "http://127.0.0.1:8080", .doc = "the address that clients use; in URLs that are handed out"},
+    {"HUBBUB_DATABASE_URL", CONFIG_STRING, &database_url, NULL, .doc = "PostgreSQL: a libpq URI or conninfo", .secret = true},
+    {"HUBBUB_MIGRATE", CONFIG_BOOL, &migrate, "yes", .doc = "bring the schema up at start; no: wait until another did"},
+    {"HUBBUB_REGISTRATION", CONFIG_CHOICE, &registration, "open", .choices = "open|invite|closed", .doc = "who may make an account"},
+    {"HUBBUB_MINIMUM_AGE", CONFIG_INT, &minimum_age, "13", 0, 99, .doc = "years an account's owner must have; 0: not asked"},
+    {"HUBBUB_CHAT_WORKERS", CONFIG_INT, &workers, "16", 1, 256, .doc = "threads for ordinary calls; each may hold a database connection"},
+};
+static const struct config_table table = {options, sizeof options / sizeof *options};
+
+struct process {
+    struct chat *chat;
+    struct rpc_server *server;
+    struct janitor *janitor; /* made by the opener */
+    pthread_t opener;
+    atomic_bool draining;
+};
+
+static enum registration registration_of(const char *text)
+{
+    return !strcmp(text, "open") ? REGISTRATION_OPEN : !strcmp(text, "invite") ? REGISTRATION_INVITE : REGISTRATION_CLOSED;
+}
+
+static bool is_ready(void *user, struct buf *lines)
+{
+    struct process *p = user;
+    bool up = db_pool_ready(p->chat->db), open = atomic_load(&p->chat->open), draining = atomic_load(&p->draining);
+    buf_printf(lines, "postgresql: %s\nschema: %s\n", up ? "ok" : "away", open ? "ok" : "not yet there");
+    buf_printf(lines, "redis: %s (not needed for traffic)\n", bus_publisher_connected(p->chat->bus) ? "ok" : "away");
+    if (draining)
+        buf_puts(lines, "draining\n");
+    return up && open && !draining;
+}
+
+/* Waits for PostgreSQL and the schema; a migration that fails ends the process, for a person to look. */
+static void *open_chat(void *user)
+{
+    struct process *p = user;
+    while (!atomic_load(&p->draining)) {
+        status st = migrate_run(p->chat->db, migrate);
+        if (st == ST_INTERNAL)
+            exit(1);
+        if (st == ST_OK)
+            break;
+        usleep(RETRY_MS * 1000);
+    }
+    if (atomic_load(&p->draining))
+        return NULL;
+    atomic_store(&p->chat->open, true);
+    rpc_server_set_ready(p->server, true);
+    p->janitor = janitor_create(p->chat->db);
+    log_info("ready");
+    return NULL;
+}
+
+static struct rpc_server *create_server(struct chat *chat)
+{
+    const struct rpc_bulkhead bulkheads[] = {
+        {"main", (unsigned)workers, 1024},
+        {"feeds", FEEDS_WORKERS, 1024},
+        {"snapshots", SNAPSHOT_WORKERS, 1024},
+        {"argon2", ARGON2_WORKERS, 64},
+    };
+    struct rpc_server_config config = {
+        .listen = listen_address,
+        .secret = secret,
+        .bulkheads = bulkheads,
+        .n_bulkheads = sizeof bulkheads / sizeof *bulkheads,
+        .user = chat,
+    };
+    return rpc_server_create(&config);
+}
+
+static void serve_all(struct rpc_server *s)
+{
+    hubbub__v1__accounts__serve(s, &accounts_handlers);
+    hubbub__v1__applications__serve(s, &applications_handlers);
+    hubbub__v1__guilds__serve(s, &guilds_handlers);
+    hubbub__v1__roles__serve(s, &roles_handlers);
+    hubbub__v1__members__serve(s, &members_handlers);
+    hubbub__v1__channels__serve(s, &channels_handlers);
+    hubbub__v1__invites__serve(s, &invites_handlers);
+    hubbub__v1__messages__serve(s, &messages_handlers);
+    hubbub__v1__feeds__serve(s, &feeds_handlers);
+}
+
+static sigset_t block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return set;
+}
+
+static void drain(struct process *p)
+{
+    log_info("draining");
+    atomic_store(&p->draining, true);
+    rpc_server_set_ready(p->server, false);
+    rpc_server_drain(p->server, DRAIN_MS);
+    rpc_server_destroy(p->server);
+    pthread_join(p->opener, NULL);
+}
+
+static int run(struct process *p)
+{
+    sigset_t signals = block_signals();
+    struct admin *admin = admin_create(admin_listen, is_ready, p);
+    p->server = create_server(p->chat);
+    if (!admin || !p->server)
+        return 1;
+    serve_all(p->server);
+    if (!rpc_server_start(p->server))
+        return 1;
+    if (pthread_create(&p->opener, NULL, open_chat, p))
+        log_fatal("no thread to open the database");
+    log_info("listening", LOG_S("address", listen_address));
+    int caught;
+    sigwait(&signals, &caught);
+    drain(p);
+    janitor_destroy(p->janitor);
+    admin_destroy(admin);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    config_load("chat", argc, argv, &table, 1);
+    log_init("chat", log_level);
+    if (sodium_init() < 0)
+        log_fatal("libsodium does not start");
+    block_signals();
+    struct chat_config config = {
+        .database_url = database_url,
+        .redis_url = redis_url,
+        .public_url = public_url,
+        .workers = (unsigned)workers + FEEDS_WORKERS + SNAPSHOT_WORKERS + ARGON2_WORKERS,
+        .registration = registration_of(registration),
+        .minimum_age = (int)minimum_age,
+    };
+    static struct process process;
+    process.chat = chat_create(&config);
+    int code = run(&process);
+    if (code == 0)
+        chat_destroy(process.chat);
+    return code;
+}

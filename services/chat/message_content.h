@@ -1,0 +1,35 @@
+/* message_content.h - what the text of a message says: mentions, emptiness, size. Pure. PROTOCOL section 16. */
+#pragma once
+#include "hubbub/v1/messages.pb-c.h"
+#include "lib/base/arena.h"
+
+enum { MENTIONS_MAX = 100, EMBED_TEXT_MAX = 6000 };
+enum { MESSAGE_DEFAULT = 0, MESSAGE_REPLY = 19 };
+enum { FLAG_SUPPRESS_EMBEDS = 1 << 2, FLAG_SUPPRESS_NOTIFICATIONS = 1 << 12 };
+
+struct mentions {
+    uint64_t users[MENTIONS_MAX], roles[MENTIONS_MAX]; /* each once, in the order of the text; more than fit are dropped */
+    size_t n_users, n_roles;
+    bool everyone; /* @everyone or @here */
+};
+/* What the content names: <@id>, <@!id>, <@&id>, @everyone, @here. */
+void mentions_parse(const char *content, struct mentions *ret);
+/* Keeps what allowed_mentions allows; NULL: everything. */
+void mentions_allow(struct mentions *, const Hubbub__V1__AllowedMentions *or_null);
+/* Whether the author of the message that is replied to is mentioned: said so, or nothing was said. */
+bool mentions_replied_user(const Hubbub__V1__AllowedMentions *or_null);
+/* The field whose list and parse exclude each other: "users", "roles"; NULL when all is well. */
+const char *mentions_conflict(const Hubbub__V1__AllowedMentions *or_null);
+void mentions_add_user(struct mentions *, uint64_t user_id);
+
+/* White space at both ends cut; NULL reads as "". */
+char *content_trim(struct arena *, const char *or_null);
+/* Code points of all text of the embeds: at most EMBED_TEXT_MAX. */
+size_t embeds_text_length(Hubbub__V1__Embed *const *, size_t n);
+/* Nothing to show: no text, no embed, no file. */
+bool message_is_empty(const Hubbub__V1__Message *);
+/* Written by a person and not by the system: may be replied to and edited. */
+static inline bool message_is_ordinary(int type)
+{
+    return type == MESSAGE_DEFAULT || type == MESSAGE_REPLY;
+}

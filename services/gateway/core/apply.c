@@ -1,0 +1,459 @@
+/* apply.c - an entry's turn has come: the replica and the memberships are folded, then every attached session that may see
+ * the entry is given it, inside one turn of the loop. Who may see a message is decided by the channel's VIEW_CHANNEL as it
+ * stands at this number of the feed. When an entry changes who sees what, sessions that gain a channel are given
+ * CHANNEL_CREATE, those that lose one CHANNEL_DELETE. */
+#include "hubbub/v1/channels.hub.h"
+#include "services/gateway/core/state.h"
+
+/* One guild entry in its turn. */
+struct turn {
+    struct hub *h;
+    struct scope *s;
+    struct replica *r;
+    uint64_t seq;
+    uint64_t channel_id; /* decides who sees it; 0: everybody in the guild */
+    const Hubbub__V1__Event *event;
+};
+
+static void fan_out(struct turn *t, const struct user *except)
+{
+    struct fanout f;
+    fanout_begin(&f, t->event, t->channel_id);
+    fanout_all(t->h, &f, t->s, except);
+    fanout_end(t->h, &f);
+}
+
+/* ---- Gained and lost channels ------------------------------------------------------------------------------------ */
+
+static bool concerns(const struct hold *hold, const struct user *only)
+{
+    return hold->attached && (!only || hold->session->user == only);
+}
+
+/* Before the fold: works out what everybody (or one user) sees. */
+static void views_begin(struct turn *t, const struct user *only)
+{
+    struct hold *hold;
+    DL_FOREACH(t->s->holds, hold) {
+        if (!concerns(hold, only))
+            continue;
+        hold->before = hold_class(hold);
+        replica_view_all(t->r, hold->before);
+    }
+}
+
+static void send_channel(struct turn *t, struct fanout *made, unsigned index, bool gained, struct session *x)
+{
+    struct fanout *f = &made[index * 2 + gained];
+    if (!f->row) {
+        Hubbub__V1__Event e = HUBBUB__V1__EVENT__INIT;
+        Hubbub__V1__Channel **field = gained ? &e.channel_create : &e.channel_delete;
+        *field = t->r->channels[index]->channel;
+        fanout_begin(f, &e, 0);
+    }
+    if (session_has_intent(x, f->row->intent))
+        fanout_send(t->h, f, x);
+}
+
+static void compare_views(struct turn *t, struct fanout *made, struct hold *hold)
+{
+    struct view_class *now = hold_class(hold);
+    if (now == hold->before)
+        return;
+    for (unsigned i = 0; i < t->r->n_channels; i++) {
+        bool seen = replica_views(t->r, now, t->r->channels[i]);
+        if (seen != replica_viewed(hold->before, i))
+            send_channel(t, made, i, seen, hold->session);
+    }
+}
+
+/* After the fold. */
+static void views_end(struct turn *t, const struct user *only)
+{
+    struct fanout *made = memory_zeroed(t->r->n_channels * 2 * sizeof *made);
+    struct hold *hold;
+    DL_FOREACH(t->s->holds, hold) {
+        if (concerns(hold, only) && hold->before)
+            compare_views(t, made, hold);
+        hold->before = NULL;
+    }
+    for (unsigned i = 0; i < t->r->n_channels * 2; i++)
+        fanout_end(t->h, &made[i]);
+    free(made);
+}
+
+/* ---- Channels ---------------------------------------------------------------------------------------------------- */
+
+static void channel_created(struct turn *t)
+{
+    const Hubbub__V1__Channel *c = t->event->channel_create;
+    if (replica_put_channel(t->r, c))
+        t->h->io.subscribe(t->h->io.user, true, HUB_TOPIC_CHANNEL, c->id);
+    fan_out(t, NULL);
+}
+
+static void channel_updated(struct turn *t)
+{
+    const Hubbub__V1__Channel *c = t->event->channel_update;
+    if (!replica_channel(t->r, c->id))
+        return;
+    uint64_t version = t->r->version;
+    views_begin(t, NULL);
+    replica_put_channel(t->r, c);
+    if (t->r->version == version) {
+        fan_out(t, NULL);
+        return;
+    }
+    struct fanout f;
+    fanout_begin(&f, t->event, c->id);
+    unsigned index = replica_channel(t->r, c->id)->index;
+    struct hold *hold;
+    DL_FOREACH(t->s->holds, hold)
+        if (hold->attached && replica_viewed(hold->before, index) && session_has_intent(hold->session, f.row->intent) &&
+            hold_views(hold, t->r->channels[index]))
+            fanout_send(t->h, &f, hold->session);
+    fanout_end(t->h, &f);
+    views_end(t, NULL);
+}
+
+static void channel_deleted(struct turn *t)
+{
+    struct replica_channel *c = replica_channel(t->r, t->event->channel_delete->id);
+    if (!c)
+        return;
+    fan_out(t, NULL);
+    t->h->io.subscribe(t->h->io.user, false, HUB_TOPIC_CHANNEL, c->id);
+    replica_remove_channel(t->r, c);
+}
+
+static void message_created(struct turn *t)
+{
+    const Hubbub__V1__Message *m = t->event->message_create;
+    struct replica_channel *c = replica_channel(t->r, m->channel_id);
+    if (c) {
+        c->channel->has_last_message_id = true;
+        c->channel->last_message_id = m->id;
+    }
+    fan_out(t, NULL);
+}
+
+static void passed_on(struct turn *t)
+{
+    fan_out(t, NULL);
+}
+
+/* ---- Guild and roles --------------------------------------------------------------------------------------------- */
+
+static void guild_updated(struct turn *t)
+{
+    const Hubbub__V1__Guild *g = t->event->guild_update;
+    bool decides = g->n_roles > 0 || g->owner_id != t->r->guild->owner_id;
+    if (decides)
+        views_begin(t, NULL);
+    replica_put_guild(t->r, g);
+    if (g->n_roles > 0)
+        replica_retire_classes(t->r);
+    Hubbub__V1__Event whole = HUBBUB__V1__EVENT__INIT;
+    whole.guild_update = t->r->guild;
+    const Hubbub__V1__Event *stored = t->event;
+    t->event = &whole;
+    fan_out(t, NULL);
+    t->event = stored;
+    if (decides)
+        views_end(t, NULL);
+}
+
+static void role_created(struct turn *t)
+{
+    replica_put_role(t->r, t->event->role_create->role);
+    fan_out(t, NULL);
+}
+
+static void role_updated(struct turn *t)
+{
+    const Hubbub__V1__Role *role = t->event->role_update->role;
+    bool decides = replica_role_decides(t->r, role);
+    if (decides)
+        views_begin(t, NULL);
+    replica_put_role(t->r, role);
+    fan_out(t, NULL);
+    if (decides)
+        views_end(t, NULL);
+}
+
+static void role_deleted(struct turn *t)
+{
+    views_begin(t, NULL);
+    replica_remove_role(t->r, t->event->role_delete->role_id);
+    fan_out(t, NULL);
+    views_end(t, NULL);
+}
+
+/* Everybody who is attached, or waits to be, is told that the guild is gone; nothing holds the scope any longer. */
+static void guild_deleted(struct turn *t)
+{
+    struct hold *hold, *next;
+    DL_FOREACH_SAFE(t->s->holds, hold, next) {
+        membership_set(hold->membership, NULL, t->seq);
+        struct session *x = hold->session;
+        bool attached = hold->attached;
+        if (x->state != SESSION_OPEN)
+            continue;
+        hold_drop(t->h, hold);
+        if (attached)
+            ready_send_guild_deleted(t->h, x, t->s->id);
+    }
+}
+
+/* ---- Members ----------------------------------------------------------------------------------------------------- */
+
+/* What is known of a watched user, moved on. */
+static struct user *fold_membership(struct turn *t, uint64_t user_id, const Hubbub__V1__Member *member)
+{
+    struct user *u = user_find(t->h, user_id);
+    if (!u)
+        return NULL;
+    struct membership *m = user_membership(u, t->s->id, true);
+    if (!m->known || t->seq > m->pos)
+        membership_set(m, member, t->seq);
+    return u;
+}
+
+static void member_added(struct turn *t)
+{
+    const Hubbub__V1__Member *member = t->event->member_add->member;
+    if (!member || !member->user)
+        return;
+    bool known = replica_member(t->r, member->user->id);
+    struct user *u = fold_membership(t, member->user->id, member);
+    replica_put_member(t->r, member, u);
+    if (!known)
+        t->r->member_count++;
+    fan_out(t, u);
+    struct session *x = NULL;
+    if (u)
+        DL_FOREACH2(u->sessions, x, next_of_user)
+            if (x->state == SESSION_OPEN && session_takes_guild(x, t->s->id))
+                session_hold(t->h, x, t->s);
+    scope_mark_dirty(t->h, t->s);
+}
+
+/* To those with the intent, and to the member's own sessions always. */
+static void fan_out_member_update(struct turn *t, const struct user *self)
+{
+    struct fanout f;
+    fanout_begin(&f, t->event, 0);
+    fanout_all(t->h, &f, t->s, self);
+    struct hold *hold;
+    if (self)
+        DL_FOREACH(t->s->holds, hold)
+            if (concerns(hold, self))
+                fanout_send(t->h, &f, hold->session);
+    fanout_end(t->h, &f);
+}
+
+static void member_updated(struct turn *t)
+{
+    const Hubbub__V1__Member *member = t->event->member_update->member;
+    if (!member || !member->user)
+        return;
+    struct user *u = user_find(t->h, member->user->id);
+    if (u)
+        views_begin(t, u);
+    fold_membership(t, member->user->id, member);
+    replica_put_member(t->r, member, u);
+    fan_out_member_update(t, u);
+    if (u)
+        views_end(t, u);
+}
+
+static void member_removed(struct turn *t)
+{
+    const Hubbub__V1__User *user = t->event->member_remove->user;
+    if (!user)
+        return;
+    struct user *u = fold_membership(t, user->id, NULL);
+    struct session *x = NULL;
+    if (u)
+        DL_FOREACH2(u->sessions, x, next_of_user) {
+            struct hold *hold = session_find_hold(x, t->s->id);
+            if (!hold || x->state != SESSION_OPEN)
+                continue;
+            if (hold->attached)
+                ready_send_guild_deleted(t->h, x, t->s->id);
+            hold_detach(t->h, hold);
+            if (!hold->pending)
+                hold_drop(t->h, hold);
+        }
+    fan_out(t, u);
+    replica_remove_member(t->r, user->id);
+    if (t->r->member_count > 0)
+        t->r->member_count--;
+    Hubbub__V1__PresenceUser id = HUBBUB__V1__PRESENCE_USER__INIT;
+    id.id = user->id;
+    Hubbub__V1__PresenceUpdated offline = HUBBUB__V1__PRESENCE_UPDATED__INIT;
+    offline.user = &id;
+    replica_put_presence(t->r, &offline);
+}
+
+/* ---- Guild entries ----------------------------------------------------------------------------------------------- */
+
+/* What each kind of entry does in a guild; the first field of the row is set in the event. Kinds that are not here belong
+ * into no guild's feed. */
+static const struct {
+    size_t field;
+    void (*apply)(struct turn *);
+} guild_rules[] = {
+#define RULE(name, function) {offsetof(Hubbub__V1__Event, name), function}
+    RULE(message_create, message_created),
+    RULE(message_update, passed_on),
+    RULE(message_delete, passed_on),
+    RULE(channel_create, channel_created),
+    RULE(channel_update, channel_updated),
+    RULE(channel_delete, channel_deleted),
+    RULE(guild_update, guild_updated),
+    RULE(guild_delete, guild_deleted),
+    RULE(role_create, role_created),
+    RULE(role_update, role_updated),
+    RULE(role_delete, role_deleted),
+    RULE(member_add, member_added),
+    RULE(member_update, member_updated),
+    RULE(member_remove, member_removed),
+    RULE(invite_create, passed_on),
+    RULE(invite_delete, passed_on),
+#undef RULE
+};
+
+static void apply_guild_entry(struct hub *h, struct scope *s, const Hubbub__V1__FeedEntry *e)
+{
+    struct turn t = {.h = h, .s = s, .r = s->replica, .seq = e->seq, .event = e->event};
+    t.channel_id = e->topic == s->id ? 0 : e->topic;
+    for (size_t i = 0; i < sizeof guild_rules / sizeof *guild_rules; i++)
+        if (*(void *const *)((const char *)e->event + guild_rules[i].field)) {
+            guild_rules[i].apply(&t);
+            break;
+        }
+    replica_release_classes(s->replica);
+}
+
+/* ---- User entries ------------------------------------------------------------------------------------------------ */
+
+/* The session gets the guild once its feed has come to the position at which the user joined. */
+static void guild_joined(struct hub *h, struct session *x, const Hubbub__V1__GuildMembership *joined)
+{
+    if (!session_takes_guild(x, joined->guild_id))
+        return;
+    struct scope *s = scope_ensure_guild(h, joined->guild_id);
+    if (!s)
+        return;
+    struct hold *hold = session_hold(h, x, s);
+    if (hold->attached && s->applied >= joined->position)
+        return;
+    hold->pending = true;
+    if (joined->position > hold->want)
+        hold->want = joined->position;
+    scope_know(h, s, joined->position, 0);
+    scope_mark_dirty(h, s);
+}
+
+/* The guild's own MEMBER_REMOVE detaches: it only has to be read. */
+static void guild_left(struct hub *h, const Hubbub__V1__GuildMembership *left)
+{
+    struct scope *s = scope_find(h, left->guild_id);
+    if (s)
+        scope_know(h, s, left->position, 0);
+}
+
+static void tokens_revoked(struct hub *h, struct session *x, const Hubbub__V1__TokensRevoked *revoked)
+{
+    for (size_t i = 0; i < revoked->n_token_hashes; i++) {
+        const ProtobufCBinaryData *hash = &revoked->token_hashes[i];
+        if (hash->len != sizeof x->token_hash || memcmp(hash->data, x->token_hash, hash->len) != 0)
+            continue;
+        if (x->connection)
+            connection_close(h, x->connection, 4004, "Authentication failed");
+        session_end(h, x);
+        return;
+    }
+}
+
+void apply_user_entry(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEntry *entry)
+{
+    const Hubbub__V1__Event *e = entry->event;
+    struct session *x = hold->session;
+    if (!e || x->state != SESSION_OPEN)
+        return;
+    if (e->guild_joined) {
+        guild_joined(h, x, e->guild_joined);
+    } else if (e->guild_left) {
+        guild_left(h, e->guild_left);
+    } else if (e->tokens_revoked) {
+        tokens_revoked(h, x, e->tokens_revoked);
+    } else {
+        struct fanout f;
+        fanout_begin(&f, e, 0);
+        fanout_send(h, &f, x);
+        fanout_end(h, &f);
+    }
+}
+
+static void apply_to_user(struct hub *h, struct scope *s, const Hubbub__V1__FeedEntry *e)
+{
+    struct hold *hold, *next;
+    DL_FOREACH_SAFE(s->holds, hold, next) {
+        if (!hold->attached || e->seq <= hold->from)
+            continue;
+        if (hold->catchup)
+            catchup_queue(h, hold, e);
+        else
+            apply_user_entry(h, hold, e);
+    }
+}
+
+void apply_entry(struct hub *h, struct scope *s, const Hubbub__V1__FeedEntry *e)
+{
+    s->applied = e->seq;
+    if (s->kind == SCOPE_USER)
+        apply_to_user(h, s, e);
+    else if (e->event)
+        apply_guild_entry(h, s, e);
+    if (s->n_waiting > 0)
+        scope_mark_dirty(h, s);
+}
+
+/* ---- Ephemeral events -------------------------------------------------------------------------------------------- */
+
+static void apply_typing(struct hub *h, struct scope *s, const Hubbub__V1__Event *e)
+{
+    struct fanout f;
+    fanout_begin(&f, e, e->typing_start->channel_id);
+    f.ephemeral = true;
+    fanout_all(h, &f, s, NULL);
+    fanout_end(h, &f);
+}
+
+/* A user's own presence is never sent to them. */
+static void apply_presence(struct hub *h, struct scope *s, const Hubbub__V1__Event *e)
+{
+    const Hubbub__V1__PresenceUpdated *p = e->presence_update;
+    if (!p->user)
+        return;
+    replica_put_presence(s->replica, p);
+    struct fanout f;
+    fanout_begin(&f, e, 0);
+    f.ephemeral = true;
+    fanout_all(h, &f, s, user_find(h, p->user->id));
+    fanout_end(h, &f);
+}
+
+void apply_ephemeral(struct hub *h, const Hubbub__V1__Event *e)
+{
+    uint64_t guild_id = e->typing_start ? e->typing_start->guild_id : e->presence_update ? e->presence_update->guild_id : 0;
+    struct scope *s = guild_id ? scope_find(h, guild_id) : NULL;
+    if (!s || s->kind != SCOPE_GUILD || s->state != SCOPE_LIVE)
+        return;
+    if (e->typing_start)
+        apply_typing(h, s, e);
+    else
+        apply_presence(h, s, e);
+}

@@ -1,0 +1,347 @@
+/* connection.c - sockets: the frames that come in, by a table of ops, and the close code that each fault earns (PROTOCOL
+ * sections 3 to 5); heartbeats, and the time a socket may stay without a session. A connection that was closed stays until
+ * hub_disconnected(): its frames are ignored. */
+#include "hubbub/v1/gateway.hub.h"
+#include "services/gateway/core/state.h"
+
+enum { FRAME_WINDOW_MS = 60000, PRESENCE_WINDOW_MS = 20000, PRESENCES_PER_WINDOW = 5 };
+
+void connection_send(struct hub *h, struct hub_connection *c, struct hub_payload *p, int64_t s)
+{
+    if (!c->closing)
+        h->io.send(h->io.user, c->edge, p, s);
+}
+
+void connection_close(struct hub *h, struct hub_connection *c, uint16_t code, const char *reason)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    if (c->session)
+        session_detach(h, c->session);
+    h->io.close(h->io.user, c->edge, code, reason);
+}
+
+void connection_invalidate(struct hub *h, struct hub_connection *c)
+{
+    c->identify_due = h->now + h->config.identify_timeout_ms;
+    connection_send(h, c, h->invalid, -1);
+}
+
+/* ---- Ops --------------------------------------------------------------------------------------------------------- */
+
+/* One frame on its way through the table. */
+struct frame {
+    struct hub *h;
+    struct hub_connection *c;
+    int64_t op;
+    struct wire_json *d; /* NULL when it has none */
+    struct arena *arena;
+    struct wire_errors errors;
+};
+
+/* The d as a message, as far as it could be read. NULL without a d. */
+static void *read_leniently(struct frame *f, const struct wire_message *wire)
+{
+    ProtobufCMessage *m = NULL;
+    f->errors = (struct wire_errors){.arena = f->arena};
+    if (f->d)
+        wire_read(f->d, wire, &f->errors, f->arena, &m);
+    if (m)
+        wire_check_required(wire, m, &f->errors);
+    return m;
+}
+
+/* NULL when it is no such object: the socket is then closed with 4002. */
+static void *read_message(struct frame *f, const struct wire_message *wire)
+{
+    void *m = read_leniently(f, wire);
+    return m && f->errors.n == 0 ? m : NULL;
+}
+
+static void close_undecodable(struct frame *f)
+{
+    connection_close(f->h, f->c, 4002, "Error while decoding payload");
+}
+
+static void handle_heartbeat(struct frame *f)
+{
+    int64_t seq = -1;
+    if (f->op == 1 && f->d && !wire_json_integer_or_null(f->d, &seq)) {
+        close_undecodable(f);
+        return;
+    }
+    f->c->beat_at = f->h->now;
+    if (f->c->session && seq >= 0)
+        ring_acknowledge(&f->c->session->ring, f->h, seq < f->c->session->s ? seq : f->c->session->s);
+    connection_send(f->h, f->c, f->h->beat_ack, -1);
+}
+
+/* The close code that a faulty field earns. */
+static const struct {
+    const char *path;
+    uint16_t code;
+    const char *reason;
+} identify_faults[] = {
+    {"shard", 4010, "Invalid shard"},
+    {"intents", 4013, "Invalid intent(s)"},
+    {"token", 4004, "Authentication failed"},
+};
+
+static void refuse_identify(struct frame *f, const Hubbub__V1__Identify *read)
+{
+    if (read && read->token && !read->token[0]) {
+        connection_close(f->h, f->c, 4004, "Authentication failed");
+        return;
+    }
+    for (unsigned i = 0; i < f->errors.n; i++) {
+        const Hubbub__V1__ErrorLeaf *leaf = f->errors.leaves[i];
+        for (size_t k = 0; k < sizeof identify_faults / sizeof *identify_faults; k++)
+            if (strncmp(leaf->path, identify_faults[k].path, strlen(identify_faults[k].path)) == 0 &&
+                strcmp(leaf->code, "BASE_TYPE_REQUIRED") != 0) {
+                connection_close(f->h, f->c, identify_faults[k].code, identify_faults[k].reason);
+                return;
+            }
+    }
+    close_undecodable(f);
+}
+
+static bool is_good_shard(const Hubbub__V1__Identify *d)
+{
+    return d->n_shard == 0 || (d->n_shard == 2 && d->shard[1] > 0 && d->shard[0] >= 0 && d->shard[0] < d->shard[1]);
+}
+
+static void handle_identify(struct frame *f)
+{
+    if (f->c->session) {
+        connection_close(f->h, f->c, 4005, "Already authenticated");
+        return;
+    }
+    Hubbub__V1__Identify *d = read_leniently(f, &hubbub__v1__identify__wire);
+    if (!d || f->errors.n > 0)
+        refuse_identify(f, d);
+    else if (!is_good_shard(d))
+        connection_close(f->h, f->c, 4010, "Invalid shard");
+    else
+        session_identify(f->h, f->c, d);
+}
+
+static void handle_resume(struct frame *f)
+{
+    if (f->c->session) {
+        connection_close(f->h, f->c, 4005, "Already authenticated");
+        return;
+    }
+    Hubbub__V1__Resume *d = read_message(f, &hubbub__v1__resume__wire);
+    if (!d)
+        close_undecodable(f);
+    else
+        session_resume(f->h, f->c, d);
+}
+
+/* At most five in 20 s: more are dropped. */
+static void handle_presence(struct frame *f)
+{
+    struct hub_connection *c = f->c;
+    Hubbub__V1__PresenceInput *d = read_message(f, &hubbub__v1__presence_input__wire);
+    if (!d) {
+        close_undecodable(f);
+        return;
+    }
+    if (f->h->now - c->presence_start >= PRESENCE_WINDOW_MS) {
+        c->presence_start = f->h->now;
+        c->presence_frames = 0;
+    }
+    if (c->presence_frames++ < PRESENCES_PER_WINDOW)
+        session_set_presence(f->h, c->session, d);
+}
+
+static void handle_request_members(struct frame *f)
+{
+    Hubbub__V1__RequestMembers *d = read_message(f, &hubbub__v1__request_members__wire);
+    if (!d)
+        close_undecodable(f);
+    else if (f->c->session->state == SESSION_OPEN)
+        ready_send_members(f->h, f->c->session, d);
+}
+
+static void handle_command(struct frame *f)
+{
+    struct session *x = f->c->session;
+    if (x->state != SESSION_OPEN)
+        connection_close(f->h, f->c, 4003, "Not authenticated");
+    else if (!f->d)
+        close_undecodable(f);
+    else
+        f->h->io.command(f->h->io.user, f->c->edge, &x->identity, f->op, f->d);
+}
+
+static void handle_nothing(struct frame *f)
+{
+}
+
+/* PROTOCOL section 4. An op that is not here: 4001. before: may come before IDENTIFY. */
+static const struct op_rule {
+    int64_t op;
+    bool before;
+    void (*handle)(struct frame *);
+} op_rules[] = {
+    {1, true, handle_heartbeat},
+    {2, true, handle_identify},
+    {3, false, handle_presence},
+    {4, false, handle_nothing}, /* voice state */
+    {5, false, handle_nothing}, /* voice server ping */
+    {6, true, handle_resume},
+    {8, false, handle_request_members},
+    {14, false, handle_nothing}, /* guild subscriptions */
+    {17, false, handle_nothing}, /* lobby voice states */
+    {28, false, handle_nothing}, /* forum unreads */
+    {29, false, handle_nothing}, /* remote command */
+    {32, false, handle_nothing}, /* speed test */
+    {33, false, handle_nothing},
+    {37, false, handle_nothing}, /* guild subscriptions, bulk */
+    {40, true, handle_heartbeat},
+    {41, false, handle_nothing}, /* time-spent session id */
+    {42, false, handle_nothing}, /* lobby voice ping */
+    {100, false, handle_command},
+};
+
+static const struct op_rule *find_op(int64_t op)
+{
+    for (size_t i = 0; i < sizeof op_rules / sizeof *op_rules; i++)
+        if (op_rules[i].op == op)
+            return &op_rules[i];
+    return NULL;
+}
+
+/* ---- Frames ------------------------------------------------------------------------------------------------------ */
+
+static bool over_rate(struct hub *h, struct hub_connection *c)
+{
+    if (h->now - c->window_start >= FRAME_WINDOW_MS) {
+        c->window_start = h->now;
+        c->window_frames = 0;
+    }
+    return ++c->window_frames > h->config.frames_per_minute_max;
+}
+
+/* Bots have the smaller limit, but for op 100. */
+static bool over_size(const struct hub *h, const struct hub_connection *c, size_t n, int64_t op)
+{
+    bool bot = c->session && c->session->identity.bot;
+    return n > (bot && op != 100 ? h->config.frame_bytes_max_bot : h->config.frame_bytes_max_user);
+}
+
+static void run_op(struct frame *f, size_t n)
+{
+    const struct op_rule *rule = find_op(f->op);
+    if (over_size(f->h, f->c, n, f->op))
+        close_undecodable(f);
+    else if (!rule)
+        connection_close(f->h, f->c, 4001, "Unknown opcode");
+    else if (!f->c->session && !rule->before)
+        connection_close(f->h, f->c, 4003, "Not authenticated");
+    else
+        rule->handle(f);
+}
+
+static void parse_frame(struct hub *h, struct hub_connection *c, const char *text, size_t n)
+{
+    struct frame f = {.h = h, .c = c};
+    struct wire_json *root = NULL;
+    if (n > h->config.frame_bytes_max_user || wire_parse(text, n, &root) != ST_OK) {
+        close_undecodable(&f);
+        return;
+    }
+    f.arena = arena_create(0);
+    if (wire_json_frame(root, &f.op, &f.d))
+        run_op(&f, n);
+    else
+        close_undecodable(&f);
+    arena_destroy(f.arena);
+    wire_json_free(root);
+}
+
+void hub_receive(struct hub *h, struct hub_connection *c, const char *text, size_t n, int64_t now_ms)
+{
+    h->now = now_ms;
+    if (c->closing)
+        return;
+    if (over_rate(h, c))
+        connection_close(h, c, 4008, "You are being rate limited");
+    else
+        parse_frame(h, c, text, n);
+    hub_settle(h);
+}
+
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
+
+struct hub_connection *hub_connected(struct hub *h, void *edge, int version, int64_t now_ms)
+{
+    h->now = now_ms;
+    struct hub_connection *c = memory_zeroed(sizeof *c);
+    *c = (struct hub_connection){.edge = edge, .version = version, .beat_at = now_ms, .window_start = now_ms};
+    c->presence_start = now_ms;
+    c->identify_due = now_ms + h->config.identify_timeout_ms;
+    DL_APPEND(h->connections, c);
+    h->n_connections++;
+    if (h->n_connections > h->config.connections_max)
+        connection_close(h, c, 4000, "Too many connections");
+    connection_send(h, c, h->draining ? h->reconnect : h->hello, -1);
+    if (h->draining)
+        c->cut_at = now_ms + RECONNECT_GRACE_MS;
+    hub_settle(h);
+    return c;
+}
+
+void hub_disconnected(struct hub *h, struct hub_connection *c, uint16_t code, int64_t now_ms)
+{
+    h->now = now_ms;
+    struct session *x = c->session;
+    bool closing = c->closing;
+    c->closing = true;
+    if (x) {
+        session_detach(h, x);
+        if (!closing && (code == 1000 || code == 1001))
+            session_end(h, x);
+    }
+    DL_DELETE(h->connections, c);
+    h->n_connections--;
+    free(c);
+    hub_settle(h);
+}
+
+/* What time alone does to a connection. */
+static void check(struct hub *h, struct hub_connection *c)
+{
+    if (c->reconnect_at && h->now >= c->reconnect_at) {
+        c->reconnect_at = 0;
+        c->cut_at = h->now + RECONNECT_GRACE_MS;
+        connection_send(h, c, h->reconnect, -1);
+    }
+    if (c->cut_at && h->now >= c->cut_at)
+        connection_close(h, c, 4000, "Reconnect");
+    else if (h->now - c->beat_at >= (int64_t)h->config.heartbeat_interval_ms * 3 / 2)
+        connection_close(h, c, 4009, "Session timed out");
+    else if (!c->session && h->now >= c->identify_due)
+        connection_close(h, c, 4003, "Not authenticated");
+}
+
+void connections_check(struct hub *h)
+{
+    struct hub_connection *c;
+    DL_FOREACH(h->connections, c)
+        if (!c->closing)
+            check(h, c);
+}
+
+void hub_drain(struct hub *h, int64_t window_ms, int64_t now_ms)
+{
+    h->now = now_ms;
+    h->draining = true;
+    struct hub_connection *c;
+    DL_FOREACH(h->connections, c)
+        if (!c->reconnect_at && !c->cut_at)
+            c->reconnect_at = now_ms + (int64_t)hub_random_below(h, window_ms > 0 ? (uint64_t)window_ms : 1);
+    hub_settle(h);
+}

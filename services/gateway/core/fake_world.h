@@ -1,0 +1,171 @@
+/* fake_world.h - a chat service, a bus and clients in memory, around a real hub: what the tests of the core play against.
+ *
+ * Feeds are as PostgreSQL has them: contiguous numbers, xids that may commit out of order, truncation, generations. Questions
+ * of the hub queue up until they are served (the answer is worked out from what is committed then) and delivered. Entries go
+ * to the bus topics that they belong to, and reach the hub only when it has subscribed. Clients keep every frame. */
+#pragma once
+#include "services/gateway/core/state.h"
+#include <jansson.h>
+
+enum { FAKE_USERS = 8, FAKE_GUILDS = 3, FAKE_CHANNELS = 8, FAKE_ROLES = 4, FAKE_CLIENTS = 512 };
+
+enum question_kind { QUESTION_HEADS, QUESTION_READ, QUESTION_SNAPSHOT, QUESTION_OPEN, QUESTION_MEMBER, QUESTION_PRESENCES, QUESTION_KINDS };
+
+struct fake_question {
+    struct fake_question *prev, *next;
+    enum question_kind kind;
+    uint64_t ticket, a, b; /* token; scope and after; guild and user */
+    bool flag;             /* has_token */
+    char *token;
+    uint64_t *ids;
+    size_t n_ids;
+    bool served;
+    status st;
+    ProtobufCMessage *answer;
+};
+
+struct fake_entry {
+    uint64_t seq, xid;
+    uint64_t viewers; /* of a message: bit by user index; as of its number */
+    Hubbub__V1__FeedEntry *entry;
+};
+struct fake_feed {
+    uint64_t id, head, truncated;
+    struct fake_entry *entries; /* [seq - 1] */
+    bool locked, closed;
+};
+struct fake_bus {
+    struct fake_bus *prev, *next;
+    enum hub_topic topic;
+    uint64_t id;
+    int64_t at;
+    Hubbub__V1__BusMessage *message;
+};
+
+struct fake_channel {
+    uint64_t id, last_message;
+    bool hidden;           /* @everyone may not view it */
+    uint64_t shown_to;     /* role of the guild that may, 0: none */
+    uint64_t shown_to_user;
+};
+struct fake_guild {
+    struct fake_feed feed;
+    uint64_t owner;
+    bool deleted;
+    uint64_t role_permissions[FAKE_ROLES]; /* [0]: @everyone */
+    bool member[FAKE_USERS];
+    unsigned member_roles[FAKE_USERS]; /* bit by role */
+    struct fake_channel channels[FAKE_CHANNELS];
+    unsigned n_channels;
+};
+struct fake_user {
+    struct fake_feed feed;
+    unsigned token; /* the current one's number */
+    bool bot;
+    uint64_t application_flags;
+};
+
+struct fake_frame {
+    int64_t s; /* -1: no dispatch */
+    char *text;
+};
+struct fake_client {
+    struct fake_world *world;
+    struct hub_connection *connection;
+    bool open;
+    uint16_t close_code; /* 0: none */
+    struct fake_frame *frames;
+    unsigned n_frames, cap_frames;
+    /* As a client library has it. */
+    unsigned user, token;
+    int64_t seq;
+    bool ready, invalid;
+    char session_id[80];
+    char resumed_id[80]; /* what fake_resume() asked for */
+};
+
+struct fake_world {
+    struct hub *hub;
+    int64_t now;
+    uint64_t random_state;
+    uint64_t system_id, next_xid, truncated_xid;
+    uint32_t timeline;
+    uint64_t running[64]; /* xids of transactions that have not committed */
+    unsigned n_running;
+    uint64_t committing; /* the next change commits as it; 0: as a new one */
+    struct fake_guild guilds[FAKE_GUILDS];
+    struct fake_user users[FAKE_USERS];
+    uint64_t last_channel;
+    struct fake_question *questions;
+    struct fake_bus *bus;
+    int subscribed[3][4096]; /* by topic, and a small number made from the id */
+    struct fake_client *clients[FAKE_CLIENTS];
+    unsigned n_clients;
+    unsigned read_limit;
+    bool quiet;  /* questions wait for fake_answer(); else fake_run() answers all */
+    bool deaf;   /* nothing reaches the bus */
+    unsigned asked[QUESTION_KINDS];
+    void (*on_turn)(struct fake_world *); /* after every call of the hub; may be NULL */
+    void *on_turn_user;
+    Hubbub__V1__SessionPresence *last_presence;
+    unsigned commands;
+    unsigned payloads; /* edge_cache's freed */
+};
+
+uint64_t fake_user_id(unsigned user);
+uint64_t fake_guild_id(unsigned guild);
+uint64_t fake_role_id(unsigned guild, unsigned role);
+uint64_t fake_random(struct fake_world *);
+/* Users 0.., guild 0 with users 0..2, guild 1 with users 0 and 1; each with one channel; guild 2 has user 3 only. */
+struct fake_world *fake_create(uint64_t seed);
+void fake_destroy(struct fake_world *);
+
+/* Time passes, in ticks of 10 ms; the bus delivers what is due and, unless quiet, every question is answered. */
+void fake_run(struct fake_world *, int64_t ms);
+/* Serves and delivers the oldest question of the kind; false: there is none. */
+bool fake_answer(struct fake_world *, enum question_kind);
+bool fake_fail(struct fake_world *, enum question_kind, status);
+struct fake_question *fake_find(struct fake_world *, enum question_kind);
+void fake_serve(struct fake_world *, struct fake_question *, status);
+void fake_deliver(struct fake_world *, struct fake_question *);
+/* Takes the message off the bus. */
+void fake_bus_deliver(struct fake_world *, struct fake_bus *, bool lost, bool twice);
+void fake_tick(struct fake_world *, int64_t ms);
+/* Gives the bus message of a feed's entry to the hub, whatever is subscribed. */
+void fake_push(struct fake_world *, const struct fake_feed *, uint64_t seq);
+
+/* Changes: each appends to the feed and publishes. They return the guild entry's number. */
+uint64_t fake_begin(struct fake_world *); /* a transaction's xid; it holds the digest's token back until it commits */
+void fake_commit_as(struct fake_world *, uint64_t xid);
+uint64_t fake_message(struct fake_world *, unsigned guild, unsigned channel, unsigned author);
+uint64_t fake_join(struct fake_world *, unsigned guild, unsigned user);
+uint64_t fake_leave(struct fake_world *, unsigned guild, unsigned user);
+uint64_t fake_set_roles(struct fake_world *, unsigned guild, unsigned user, unsigned roles);
+uint64_t fake_set_role_permissions(struct fake_world *, unsigned guild, unsigned role, uint64_t permissions);
+uint64_t fake_add_channel(struct fake_world *, unsigned guild);
+uint64_t fake_remove_channel(struct fake_world *, unsigned guild, unsigned channel);
+uint64_t fake_set_channel(struct fake_world *, unsigned guild, unsigned channel, bool hidden, unsigned shown_to_role);
+uint64_t fake_show_to_user(struct fake_world *, unsigned guild, unsigned channel, unsigned user);
+uint64_t fake_delete_guild(struct fake_world *, unsigned guild);
+void fake_rename_user(struct fake_world *, unsigned user);
+void fake_revoke(struct fake_world *, unsigned user);
+void fake_truncate(struct fake_world *, struct fake_feed *);
+void fake_new_generation(struct fake_world *);
+void fake_ephemeral(struct fake_world *, const Hubbub__V1__Event *);
+bool fake_can_view(const struct fake_world *, unsigned guild, unsigned channel, unsigned user);
+
+/* Clients. */
+struct fake_client *fake_connect(struct fake_world *);
+void fake_send(struct fake_client *, const char *format, ...) PRINTF_LIKE(2, 3);
+void fake_identify(struct fake_client *, unsigned user);
+void fake_resume(struct fake_client *, const struct fake_client *old, int64_t seq);
+void fake_cut(struct fake_client *, uint16_t code);
+/* connect + identify + run: READY was received. */
+struct fake_client *fake_open(struct fake_world *, unsigned user);
+/* The nth dispatch of the name (from 0) as text, NULL: none. */
+const char *fake_dispatch(const struct fake_client *, const char *name, unsigned nth);
+unsigned fake_count(const struct fake_client *, const char *name);
+/* Frames of the op that are no dispatch. */
+unsigned fake_count_op(const struct fake_client *, int op);
+/* The numbers of the messages of a guild, in the order of arrival: "3 4 7". In a static buffer. */
+const char *fake_messages(const struct fake_client *, unsigned guild);

@@ -1,0 +1,213 @@
+/* ready.c - what opens a session and a guild: READY, GUILD_CREATE; and member chunks. Everything is gathered from the replica
+ * in the turn that attaches the session, so there is no seam between it and the entries that follow. */
+#include "hubbub/v1/feeds.hub.h"
+#include "hubbub/v1/gateway.hub.h"
+#include "services/gateway/core/state.h"
+
+enum { INTENT_GUILDS = 0, INTENT_MEMBERS = 1, INTENT_PRESENCES = 8, CHUNK_MEMBERS_MAX = 1000, NONCE_BYTES_MAX = 32 };
+
+static void dispatch_once(struct hub *h, struct session *x, const char *name, const struct wire_message *wire, const void *m, bool snapshot)
+{
+    struct hub_payload *p = payload_dispatch(name, wire, m);
+    p->snapshot = snapshot;
+    session_dispatch(h, x, p);
+    hub_payload_unref(h, p);
+}
+
+/* ---- READY ------------------------------------------------------------------------------------------------------- */
+
+/* The guilds that the session holds, in the order in which chat named them. */
+static size_t list_guilds(struct session *x, struct arena *a, Hubbub__V1__UnavailableGuild **ret)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < x->opened->n_guilds; i++) {
+        if (!session_find_hold(x, x->opened->guilds[i]->guild_id))
+            continue;
+        Hubbub__V1__UnavailableGuild *g = PB_NEW(a, Hubbub__V1__UnavailableGuild, hubbub__v1__unavailable_guild);
+        PB_SET(g, id, x->opened->guilds[i]->guild_id);
+        PB_SET(g, unavailable, true);
+        ret[n++] = g;
+    }
+    return n;
+}
+
+void ready_send(struct hub *h, struct session *x)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Ready ready = HUBBUB__V1__READY__INIT;
+    Hubbub__V1__ReadyApplication application = HUBBUB__V1__READY_APPLICATION__INIT;
+    Hubbub__V1__Empty settings = HUBBUB__V1__EMPTY__INIT;
+    int32_t shard[2] = {x->shard, x->n_shards};
+    char *trace = arena_strdup(a, h->config.gateway_id);
+    PB_SET(&ready, v, x->version);
+    ready.user = x->opened->user;
+    ready.guilds = ARENA_ARRAY(a, Hubbub__V1__UnavailableGuild *, x->opened->n_guilds);
+    ready.n_guilds = list_guilds(x, a, ready.guilds);
+    ready.session_id = x->id;
+    ready.resume_gateway_url = arena_strdup(a, h->config.resume_url);
+    ready.shard = shard;
+    ready.n_shard = x->n_shards ? 2 : 0;
+    if (x->identity.bot) {
+        PB_SET(&application, id, x->opened->identity->application_id);
+        PB_SET(&application, flags, x->application_flags);
+        ready.application = &application;
+    }
+    ready.user_settings = &settings;
+    ready._trace = &trace;
+    ready.n__trace = 1;
+    dispatch_once(h, x, "READY", &hubbub__v1__ready__wire, &ready, true);
+    arena_destroy(a);
+}
+
+/* ---- GUILD_CREATE ------------------------------------------------------------------------------------------------ */
+
+/* Bots without the presences intent are told of themselves only; else all of a small guild, who is online in a large one. */
+static bool includes_member(const struct session *x, const struct replica *r, bool large, uint64_t user_id)
+{
+    if (user_id == x->user->id)
+        return true;
+    if (!session_has_intent(x, INTENT_PRESENCES))
+        return false;
+    return !large || replica_presence(r, user_id);
+}
+
+static void add_members(const struct session *x, const struct replica *r, Hubbub__V1__GuildCreated *g, struct arena *a)
+{
+    g->members = ARENA_ARRAY(a, Hubbub__V1__Member *, HASH_COUNT(r->members));
+    struct replica_member *m;
+    for (m = r->members; m; m = m->hh.next)
+        if (includes_member(x, r, g->large, m->user_id))
+            g->members[g->n_members++] = m->member;
+}
+
+static void add_presences(const struct session *x, const struct replica *r, Hubbub__V1__GuildCreated *g, struct arena *a)
+{
+    if (!session_has_intent(x, INTENT_PRESENCES))
+        return;
+    g->presences = ARENA_ARRAY(a, Hubbub__V1__PresenceUpdated *, HASH_COUNT(r->presences));
+    struct replica_presence *p;
+    for (p = r->presences; p; p = p->hh.next)
+        g->presences[g->n_presences++] = p->presence;
+}
+
+static void add_channels(struct hold *hold, Hubbub__V1__GuildCreated *g, struct arena *a)
+{
+    const struct replica *r = hold->scope->replica;
+    g->channels = ARENA_ARRAY(a, Hubbub__V1__Channel *, r->n_channels);
+    for (unsigned i = 0; i < r->n_channels; i++)
+        if (hold_views(hold, r->channels[i]))
+            g->channels[g->n_channels++] = r->channels[i]->channel;
+}
+
+void ready_send_guild(struct hub *h, struct hold *hold)
+{
+    struct session *x = hold->session;
+    const struct replica *r = hold->scope->replica;
+    if (!session_has_intent(x, INTENT_GUILDS))
+        return;
+    struct arena *a = arena_create(0);
+    Hubbub__V1__GuildCreated g = HUBBUB__V1__GUILD_CREATED__INIT;
+    g.guild = r->guild;
+    PB_SET(&g, joined_at, hold->membership->joined_at);
+    PB_SET(&g, member_count, r->member_count);
+    PB_SET(&g, large, r->member_count > (uint32_t)x->large_threshold);
+    PB_SET(&g, unavailable, false);
+    add_members(x, r, &g, a);
+    add_channels(hold, &g, a);
+    add_presences(x, r, &g, a);
+    dispatch_once(h, x, "GUILD_CREATE", &hubbub__v1__guild_created__wire, &g, true);
+    arena_destroy(a);
+}
+
+void ready_send_guild_deleted(struct hub *h, struct session *x, uint64_t guild_id)
+{
+    Hubbub__V1__GuildDeleted gone = HUBBUB__V1__GUILD_DELETED__INIT;
+    PB_SET(&gone, id, guild_id);
+    if (session_has_intent(x, INTENT_GUILDS))
+        dispatch_once(h, x, "GUILD_DELETE", &hubbub__v1__guild_deleted__wire, &gone, false);
+}
+
+/* ---- GUILD_MEMBERS_CHUNK ----------------------------------------------------------------------------------------- */
+
+/* Who was asked for, and who of them is known. */
+struct matches {
+    Hubbub__V1__Member **members;
+    uint64_t *not_found;
+    size_t n, n_not_found;
+};
+
+static bool starts_with(const char *name, const char *prefix)
+{
+    return name && strncasecmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static void match_ids(const struct replica *r, const Hubbub__V1__RequestMembers *ask, struct matches *found)
+{
+    for (size_t i = 0; i < ask->n_user_ids; i++) {
+        const Hubbub__V1__Member *m = replica_member(r, ask->user_ids[i]);
+        if (m)
+            found->members[found->n++] = (Hubbub__V1__Member *)m;
+        else
+            found->not_found[found->n_not_found++] = ask->user_ids[i];
+    }
+}
+
+static void match_query(const struct session *x, const struct replica *r, const Hubbub__V1__RequestMembers *ask, struct matches *found)
+{
+    const char *query = ask->query ? ask->query : "";
+    size_t limit = ask->limit > 0 ? (size_t)ask->limit : query[0] ? 100 : SIZE_MAX;
+    if (!query[0] && !session_has_intent(x, INTENT_MEMBERS))
+        return; /* everybody: only with the intent */
+    struct replica_member *m;
+    for (m = r->members; m && found->n < limit; m = m->hh.next) {
+        const Hubbub__V1__User *u = m->member->user;
+        if (starts_with(u->username, query) || starts_with(m->member->nick, query) || starts_with(u->global_name, query))
+            found->members[found->n++] = m->member;
+    }
+}
+
+static void send_chunk(struct hub *h, struct session *x, const struct replica *r, const Hubbub__V1__RequestMembers *ask,
+                       Hubbub__V1__MembersChunk *chunk, struct arena *a)
+{
+    PB_SET(chunk, guild_id, r->guild_id);
+    if (ask->nonce && strlen(ask->nonce) <= NONCE_BYTES_MAX)
+        chunk->nonce = ask->nonce;
+    if (ask->presences && session_has_intent(x, INTENT_PRESENCES)) {
+        chunk->presences = ARENA_ARRAY(a, Hubbub__V1__PresenceUpdated *, chunk->n_members);
+        for (size_t i = 0; i < chunk->n_members; i++) {
+            const Hubbub__V1__PresenceUpdated *p = replica_presence(r, chunk->members[i]->user->id);
+            if (p)
+                chunk->presences[chunk->n_presences++] = (Hubbub__V1__PresenceUpdated *)p;
+        }
+    }
+    dispatch_once(h, x, "GUILD_MEMBERS_CHUNK", &hubbub__v1__members_chunk__wire, chunk, false);
+}
+
+void ready_send_members(struct hub *h, struct session *x, const Hubbub__V1__RequestMembers *ask)
+{
+    struct hold *hold = session_find_hold(x, ask->guild_id);
+    if (!hold || !hold->attached || !hold->scope->replica)
+        return;
+    const struct replica *r = hold->scope->replica;
+    struct arena *a = arena_create(0);
+    struct matches found = {0};
+    found.members = ARENA_ARRAY(a, Hubbub__V1__Member *, HASH_COUNT(r->members) + ask->n_user_ids);
+    found.not_found = ARENA_ARRAY(a, uint64_t, ask->n_user_ids);
+    if (ask->n_user_ids > 0)
+        match_ids(r, ask, &found);
+    else
+        match_query(x, r, ask, &found);
+    size_t chunks = found.n ? (found.n + CHUNK_MEMBERS_MAX - 1) / CHUNK_MEMBERS_MAX : 1;
+    for (size_t i = 0; i < chunks; i++) {
+        Hubbub__V1__MembersChunk chunk = HUBBUB__V1__MEMBERS_CHUNK__INIT;
+        size_t left = found.n - i * CHUNK_MEMBERS_MAX;
+        PB_SET(&chunk, chunk_index, (int32_t)i);
+        PB_SET(&chunk, chunk_count, (int32_t)chunks);
+        chunk.members = found.members + i * CHUNK_MEMBERS_MAX;
+        chunk.n_members = left < CHUNK_MEMBERS_MAX ? left : CHUNK_MEMBERS_MAX;
+        chunk.not_found = found.not_found;
+        chunk.n_not_found = i + 1 == chunks ? found.n_not_found : 0;
+        send_chunk(h, x, r, ask, &chunk, a);
+    }
+    arena_destroy(a);
+}

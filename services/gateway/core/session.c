@@ -1,0 +1,761 @@
+/* session.c - sessions: how one opens, is resumed, waits without a socket, and ends.
+ *
+ *   NEW -- hub_io.open --> ASKED -- hub_on_open --> GATHERING -- every guild loaded and valid --> OPEN --> ENDED
+ *    ^______________________|___________________________|  a failure, a new generation, or a guild that is not valid
+ *
+ * READY, the attaching to every feed and the GUILD_CREATEs are one turn: what a session is told is the state at the positions
+ * from which its entries follow. A session without a socket goes on for session_linger_ms: its dispatches fill the ring.
+ * Only the functions here move a session's state. */
+#define _GNU_SOURCE /* strcasestr */
+#include "hubbub/v1/common.hub.h"
+#include "services/gateway/core/state.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- Users and memberships ----------------------------------------------------------------------------------------- */
+
+struct user *user_find(const struct hub *h, uint64_t user_id)
+{
+    struct user *u;
+    HASH_FIND(hh, h->users, &user_id, sizeof user_id, u);
+    return u;
+}
+
+static struct user *user_watch(struct hub *h, uint64_t user_id, struct session *x)
+{
+    struct user *u = user_find(h, user_id);
+    if (!u) {
+        u = memory_zeroed(sizeof *u);
+        u->id = user_id;
+        u->watched_since = h->last_ticket;
+        HASH_ADD(hh, h->users, id, sizeof u->id, u);
+    }
+    DL_APPEND2(u->sessions, x, prev_of_user, next_of_user);
+    return u;
+}
+
+static void user_unwatch(struct hub *h, struct user *u, struct session *x)
+{
+    DL_DELETE2(u->sessions, x, prev_of_user, next_of_user);
+    if (u->sessions)
+        return;
+    struct membership *m, *next;
+    HASH_ITER(hh, u->memberships, m, next) {
+        HASH_DEL(u->memberships, m);
+        free(m->roles);
+        free(m);
+    }
+    HASH_DEL(h->users, u);
+    free(u);
+}
+
+struct membership *user_membership(struct user *u, uint64_t guild_id, bool create)
+{
+    struct membership *m;
+    HASH_FIND(hh, u->memberships, &guild_id, sizeof guild_id, m);
+    if (!m && create) {
+        m = memory_zeroed(sizeof *m);
+        m->guild_id = guild_id;
+        m->none = true;
+        HASH_ADD(hh, u->memberships, guild_id, sizeof m->guild_id, m);
+    }
+    return m;
+}
+
+void membership_set(struct membership *m, const Hubbub__V1__Member *member, uint64_t pos)
+{
+    m->known = true;
+    m->pos = pos;
+    m->none = !member;
+    m->n_roles = member ? member->n_roles : 0;
+    m->roles = memory_resized(m->roles, m->n_roles * sizeof *m->roles);
+    if (m->n_roles)
+        memcpy(m->roles, member->roles, m->n_roles * sizeof *m->roles);
+    m->joined_at = member ? member->joined_at : 0;
+    m->class_version = 0;
+}
+
+bool membership_valid(const struct membership *m, const struct scope *s)
+{
+    return m->known && s->state == SCOPE_LIVE && m->pos >= s->base;
+}
+
+/* An answer's word on a member: taken only where nothing valid is known, and only forward. One that was asked for before
+ * the user was watched is taken only when the scope has not come past it: MEMBER_* in between were not folded. */
+static void membership_learn(const struct user *u, struct membership *m, struct scope *s, const struct ticket *t,
+                             const Hubbub__V1__Member *member, uint64_t pos)
+{
+    if (membership_valid(m, s) || (m->known && pos <= m->pos))
+        return;
+    if (t->id <= u->watched_since && s->state == SCOPE_LIVE && pos < s->applied)
+        return;
+    membership_set(m, member, pos);
+    if (member && member->user && s->replica && pos <= s->applied && !replica_member(s->replica, member->user->id))
+        replica_put_member(s->replica, member, true);
+}
+
+/* ---- Holds ----------------------------------------------------------------------------------------------------------- */
+
+struct hold *session_find_hold(const struct session *x, uint64_t scope_id)
+{
+    struct hold *hold;
+    HASH_FIND(hh, x->holds, &scope_id, sizeof scope_id, hold);
+    return hold;
+}
+
+struct hold *session_hold(struct hub *h, struct session *x, struct scope *s)
+{
+    struct hold *hold = session_find_hold(x, s->id);
+    if (hold)
+        return hold;
+    hold = memory_zeroed(sizeof *hold);
+    *hold = (struct hold){.scope_id = s->id, .session = x, .scope = s};
+    if (s->kind == SCOPE_GUILD)
+        hold->membership = user_membership(x->user, s->id, true);
+    HASH_ADD(hh, x->holds, scope_id, sizeof hold->scope_id, hold);
+    DL_APPEND(s->holds, hold);
+    s->n_holds++;
+    s->n_waiting++;
+    return hold;
+}
+
+static void mark_presence(struct hub *h, struct session *x)
+{
+    x->presence_dirty = true;
+    h->some_presence = true;
+}
+
+void hold_detach(struct hub *h, struct hold *hold)
+{
+    catchup_drop(h, hold);
+    if (!hold->attached)
+        return;
+    hold->attached = false;
+    hold->scope->n_waiting++;
+    if (hold->membership)
+        mark_presence(h, hold->session);
+}
+
+void hold_drop(struct hub *h, struct hold *hold)
+{
+    struct scope *s = hold->scope;
+    hold_detach(h, hold);
+    HASH_DEL(hold->session->holds, hold);
+    DL_DELETE(s->holds, hold);
+    s->n_holds--;
+    s->n_waiting--;
+    s->idle_since = h->now;
+    free(hold);
+}
+
+void hold_attach(struct hub *h, struct hold *hold, uint64_t position)
+{
+    struct scope *s = hold->scope;
+    hold->attached = true;
+    hold->pending = false;
+    hold->want = 0;
+    s->n_waiting--;
+    if (hold->membership)
+        mark_presence(h, hold->session);
+    if (s->applied <= position) {
+        hold->from = position;
+        scope_know(h, s, position, 0);
+    } else {
+        hold->from = s->applied;
+        catchup_start(h, hold, position);
+    }
+}
+
+bool session_takes_guild(const struct session *x, uint64_t guild_id)
+{
+    return x->n_shards == 0 || (guild_id >> 22) % (uint64_t)x->n_shards == (uint64_t)x->shard;
+}
+
+/* ---- State ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_opening(enum session_state state)
+{
+    return state == SESSION_NEW || state == SESSION_ASKED || state == SESSION_GATHERING;
+}
+
+/* The one place where a session's state changes: which lists it is on follows from it. */
+static void set_state(struct hub *h, struct session *x, enum session_state state)
+{
+    if (is_opening(x->state) && !is_opening(state))
+        DL_DELETE2(h->opening, x, prev_opening, next_opening);
+    if (x->state == SESSION_OPEN)
+        HASH_DEL(h->by_session_id, x);
+    if (state == SESSION_OPEN)
+        HASH_ADD_STR(h->by_session_id, id, x);
+    if (state == SESSION_NEW)
+        h->some_new = true;
+    if (state == SESSION_ENDED) {
+        DL_DELETE(h->sessions, x);
+        DL_APPEND(h->ended, x);
+        h->n_sessions--;
+    }
+    x->state = state;
+}
+
+static void name_session(struct hub *h, struct session *x)
+{
+    uint64_t a = h->io.random(h->io.user), b = h->io.random(h->io.user);
+    snprintf(x->id, sizeof x->id, "%016" PRIx64 "%016" PRIx64 "-%s", a, b, h->config.gateway_id);
+}
+
+static struct session *session_create(struct hub *h, struct hub_connection *c, const char *token)
+{
+    struct session *x = memory_zeroed(sizeof *x);
+    name_session(h, x);
+    x->token = memory_strdup(token);
+    x->version = c->version;
+    x->identified_at = x->not_before = h->now;
+    x->status = memory_strdup("online");
+    ring_init(&x->ring, h->config.ring_events_max, h->config.ring_ephemeral_max);
+    x->connection = c;
+    c->session = x;
+    DL_APPEND(h->sessions, x);
+    DL_APPEND2(h->opening, x, prev_opening, next_opening);
+    h->n_sessions++;
+    h->some_new = true;
+    return x;
+}
+
+static void session_free(struct hub *h, struct session *x)
+{
+    struct hold *hold, *next;
+    HASH_ITER(hh, x->holds, hold, next)
+        hold_drop(h, hold);
+    if (x->user)
+        user_unwatch(h, x->user, x);
+    ring_finish(&x->ring, h);
+    memory_free_message(x->opened);
+    free(x->token);
+    free(x->status);
+    free(x->activities);
+    free(x);
+}
+
+void sessions_reap(struct hub *h)
+{
+    while (h->ended) {
+        struct session *x = h->ended;
+        DL_DELETE(h->ended, x);
+        session_free(h, x);
+    }
+}
+
+void session_detach(struct hub *h, struct session *x)
+{
+    if (x->connection)
+        x->connection->session = NULL;
+    x->connection = NULL;
+    x->detached_at = h->now;
+    if (x->state != SESSION_OPEN)
+        session_end(h, x);
+}
+
+static void show_presence(struct hub *h, struct session *x, bool closed);
+
+void session_end(struct hub *h, struct session *x)
+{
+    if (x->state == SESSION_ENDED)
+        return;
+    if (x->connection)
+        x->connection->session = NULL;
+    x->connection = NULL;
+    if (x->ticket)
+        x->ticket->session = NULL;
+    x->ticket = NULL;
+    if (x->presence_shown)
+        show_presence(h, x, true);
+    set_state(h, x, SESSION_ENDED);
+}
+
+void session_invalidate(struct hub *h, struct session *x)
+{
+    struct hub_connection *c = x->connection;
+    h->stats.invalid_sessions++;
+    session_end(h, x);
+    if (c)
+        connection_invalidate(h, c);
+}
+
+static void fail(struct hub *h, struct session *x, uint16_t code, const char *reason)
+{
+    if (x->connection)
+        connection_close(h, x->connection, code, reason);
+    session_end(h, x);
+}
+
+void session_dispatch(struct hub *h, struct session *x, struct hub_payload *p)
+{
+    x->s++;
+    h->stats.dispatched++;
+    h->stats.ring_evictions += ring_put(&x->ring, h, p, x->s);
+    if (x->connection)
+        connection_send(h, x->connection, p, x->s);
+}
+
+/* ---- Presence -------------------------------------------------------------------------------------------------------- */
+
+static void show_presence(struct hub *h, struct session *x, bool closed)
+{
+    Hubbub__V1__SessionPresence p = HUBBUB__V1__SESSION_PRESENCE__INIT;
+    PB_SET(&p, user_id, x->identity.user_id);
+    p.session_id = x->id;
+    p.status = x->status;
+    if (x->activities_len)
+        PB_SET(&p, activities, ((ProtobufCBinaryData){x->activities_len, (uint8_t *)x->activities}));
+    p.client = (char *)x->client;
+    p.guild_ids = memory_zeroed(HASH_COUNT(x->holds) * sizeof *p.guild_ids);
+    for (struct hold *hold = x->holds; hold; hold = hold->hh.next)
+        if (hold->attached && hold->membership)
+            p.guild_ids[p.n_guild_ids++] = hold->scope_id;
+    PB_SET(&p, closed, closed);
+    x->presence_shown = !closed;
+    x->presence_dirty = false;
+    h->io.presence(h->io.user, &p);
+    free(p.guild_ids);
+}
+
+void sessions_show(struct hub *h)
+{
+    if (!h->some_presence)
+        return;
+    h->some_presence = false;
+    struct session *x;
+    DL_FOREACH(h->sessions, x)
+        if (x->presence_dirty && x->state == SESSION_OPEN && x->connection)
+            show_presence(h, x, false);
+}
+
+void session_set_presence(struct hub *h, struct session *x, const Hubbub__V1__PresenceInput *p)
+{
+    static const struct {
+        const char *given, *kept;
+    } statuses[] = {{"offline", "invisible"}, {"unknown", "online"}};
+    if (p->status && p->status[0]) {
+        const char *status = p->status;
+        for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+            if (strcmp(status, statuses[i].given) == 0)
+                status = statuses[i].kept;
+        free(x->status);
+        x->status = memory_strdup(status);
+    }
+    if (p->has_activities) {
+        x->activities_len = p->activities.len;
+        x->activities = memory_resized(x->activities, p->activities.len);
+        memcpy(x->activities, p->activities.data, p->activities.len);
+    }
+    if (x->state == SESSION_OPEN)
+        mark_presence(h, x);
+}
+
+static const char *client_of(const Hubbub__V1__Identify *d)
+{
+    const char *browser = d->properties && d->properties->browser ? d->properties->browser : "";
+    if (strcasestr(browser, "android") || strcasestr(browser, "ios"))
+        return "mobile";
+    return strcasestr(browser, "discord client") ? "desktop" : "web";
+}
+
+/* ---- IDENTIFY -------------------------------------------------------------------------------------------------------- */
+
+static const char *without_scheme(const char *token)
+{
+    return strncmp(token, "Bot ", 4) == 0 ? token + 4 : token;
+}
+
+void session_identify(struct hub *h, struct hub_connection *c, const Hubbub__V1__Identify *d)
+{
+    if (h->n_sessions >= h->config.sessions_max) {
+        h->stats.invalid_sessions++;
+        connection_invalidate(h, c);
+        return;
+    }
+    struct session *x = session_create(h, c, without_scheme(d->token));
+    x->has_intents = d->has_intents;
+    x->intents = d->intents;
+    x->large_threshold = d->has_large_threshold ? d->large_threshold : 0;
+    x->client = client_of(d);
+    if (d->n_shard == 2) {
+        x->shard = d->shard[0];
+        x->n_shards = d->shard[1];
+    }
+    if (d->presence)
+        session_set_presence(h, x, d->presence);
+}
+
+/* Every intent of PROTOCOL section 8 that a bot may ask for. */
+static const int64_t known_intents = 0x1ffff | 1 << 20 | 1 << 21 | 1 << 24 | 1 << 25;
+/* Privileged ones, and the bits of the application's flags of which one approves it. */
+static const struct {
+    int64_t intent;
+    uint64_t approved_by;
+} privileged_intents[] = {
+    {1 << 1, 1 << 14 | 1 << 15},
+    {1 << 8, 1 << 12 | 1 << 13},
+    {1 << 15, 1 << 18 | 1 << 19},
+};
+
+/* The close code that a bot's intents earn; 0: none. */
+static uint16_t check_intents(const struct session *x)
+{
+    if (!x->identity.bot)
+        return 0;
+    if (!x->has_intents || (x->intents & ~known_intents))
+        return 4013;
+    for (size_t i = 0; i < sizeof privileged_intents / sizeof *privileged_intents; i++)
+        if ((x->intents & privileged_intents[i].intent) && !(x->application_flags & privileged_intents[i].approved_by))
+            return 4014;
+    return 0;
+}
+
+static unsigned connected_sessions(const struct user *u)
+{
+    unsigned n = 0;
+    const struct session *x;
+    DL_FOREACH2(u->sessions, x, next_of_user)
+        n += x->connection && x->state == SESSION_OPEN;
+    return n;
+}
+
+/* ---- Opening --------------------------------------------------------------------------------------------------------- */
+
+static void ask_open(struct hub *h, struct session *x)
+{
+    struct ticket *t = ticket_create(h, TICKET_OPEN);
+    t->session = x;
+    x->ticket = t;
+    set_state(h, x, SESSION_ASKED);
+    h->io.open(h->io.user, t->id, x->token);
+}
+
+/* Asks those whose turn it is; gives up on those that waited too long. */
+void sessions_open(struct hub *h)
+{
+    h->some_new = false;
+    struct session *x, *next;
+    DL_FOREACH_SAFE2(h->opening, x, next, next_opening) {
+        if (h->now - x->identified_at >= OPEN_PATIENCE_MS)
+            fail(h, x, 4000, "Try again later");
+        else if (x->state == SESSION_NEW && h->has_token && h->now >= x->not_before && h->in_flight[TICKET_OPEN] < OPENS_MAX)
+            ask_open(h, x);
+    }
+}
+
+void session_restart(struct hub *h, struct session *x)
+{
+    if (x->state != SESSION_ASKED && x->state != SESSION_GATHERING)
+        return;
+    if (x->ticket)
+        x->ticket->session = NULL;
+    x->ticket = NULL;
+    x->not_before = h->now + hub_backoff(h, &x->backoff_ms);
+    set_state(h, x, SESSION_NEW);
+}
+
+static void adopt_identity(struct session *x, const Hubbub__V1__OpenSessionResponse *r)
+{
+    const Hubbub__V1__Identity *i = r->identity;
+    x->identity = (struct hub_identity){i->user_id, i->bot, i->admin};
+    x->application_flags = i->application_flags;
+    if (i->token_hash.len == sizeof x->token_hash)
+        memcpy(x->token_hash, i->token_hash.data, sizeof x->token_hash);
+    if (x->large_threshold == 0)
+        x->large_threshold = i->bot ? 50 : 250;
+}
+
+/* Holds the guilds that the answer names, and no others. */
+static void hold_guilds(struct hub *h, struct session *x, const struct ticket *t, const Hubbub__V1__OpenSessionResponse *r)
+{
+    struct hold *hold, *next;
+    HASH_ITER(hh, x->holds, hold, next)
+        hold->named = false;
+    for (size_t i = 0; i < r->n_guilds; i++) {
+        const Hubbub__V1__OpenGuild *g = r->guilds[i];
+        struct scope *s = session_takes_guild(x, g->guild_id) ? scope_ensure_guild(h, g->guild_id) : NULL;
+        if (!s)
+            continue;
+        hold = session_hold(h, x, s);
+        hold->named = true;
+        hold->want = g->head;
+        membership_learn(x->user, hold->membership, s, t, g->member, g->head);
+        scope_know(h, s, g->head, 0);
+    }
+    HASH_ITER(hh, x->holds, hold, next)
+        if (hold->membership && !hold->named)
+            hold_drop(h, hold);
+}
+
+static void fold_open(struct hub *h, struct session *x, const struct ticket *t, const Hubbub__V1__OpenSessionResponse *r)
+{
+    adopt_identity(x, r);
+    uint16_t code = check_intents(x);
+    if (code) {
+        fail(h, x, code, code == 4013 ? "Invalid intent(s)" : "Disallowed intent(s)");
+        return;
+    }
+    if (!x->user)
+        x->user = user_watch(h, x->identity.user_id, x);
+    if (!x->identity.bot && connected_sessions(x->user) >= USER_SESSIONS_MAX) {
+        fail(h, x, 4015, "Too many sessions");
+        return;
+    }
+    bool fresh = !scope_find(h, x->user->id);
+    struct scope *own = scope_ensure_user(h, x->user->id, r->head);
+    if (!own) {
+        fail(h, x, 4000, "Try again later");
+        return;
+    }
+    if (fresh)
+        cursor_rewind_token(h, r->xmin);
+    session_hold(h, x, own);
+    scope_know(h, own, r->head, 0);
+    hold_guilds(h, x, t, r);
+    memory_free_message(x->opened);
+    x->opened = memory_copy_message(r);
+    set_state(h, x, SESSION_GATHERING);
+    session_try(h, x);
+}
+
+static bool is_refusal(status st)
+{
+    return st == ST_UNAUTHORIZED || st == ST_INVALID_TOKEN || st == ST_UNKNOWN_TOKEN;
+}
+
+void hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *r, int64_t now_ms)
+{
+    h->now = now_ms;
+    struct ticket *t = ticket_take(h, ticket, TICKET_OPEN);
+    struct session *x = t ? t->session : NULL;
+    if (x && is_refusal(st)) {
+        x->ticket = NULL;
+        fail(h, x, 4004, "Authentication failed");
+    } else if (t) {
+        bool good = cursor_accept(h, st, r ? r->generation : NULL) && r->identity && r->user;
+        x = t->session; /* a new generation restarted it */
+        if (x)
+            x->ticket = NULL;
+        if (x && good)
+            fold_open(h, x, t, r);
+        else if (x)
+            session_restart(h, x);
+    }
+    ticket_free(t);
+    hub_settle(h);
+}
+
+/* ---- READY ----------------------------------------------------------------------------------------------------------- */
+
+enum gathered { GATHERED_ALL, GATHERED_NOT_YET, GATHERED_INVALID };
+
+static enum gathered gathered(const struct hub *h, const struct session *x)
+{
+    enum gathered all = GATHERED_ALL;
+    for (const struct hold *hold = x->holds; hold; hold = hold->hh.next) {
+        const struct scope *s = hold->scope;
+        if (!hold->membership)
+            continue;
+        if (s->state == SCOPE_LIVE && !membership_valid(hold->membership, s))
+            return GATHERED_INVALID;
+        if (!scope_ready(h, s) || s->applied < hold->want || hold->membership->pos > s->applied)
+            all = GATHERED_NOT_YET;
+    }
+    return all;
+}
+
+static void attach_all(struct hub *h, struct session *x)
+{
+    struct hold *hold, *next;
+    uint64_t own = x->opened->head;
+    HASH_ITER(hh, x->holds, hold, next)
+        if (x->state == SESSION_OPEN)
+            hold_attach(h, hold, hold->membership ? hold->scope->applied : own);
+}
+
+static void send_guilds(struct hub *h, struct session *x)
+{
+    for (size_t i = 0; i < x->opened->n_guilds && x->state == SESSION_OPEN; i++) {
+        struct hold *hold = session_find_hold(x, x->opened->guilds[i]->guild_id);
+        if (hold && hold->attached && hold->membership)
+            ready_send_guild(h, hold);
+    }
+}
+
+static void open_session(struct hub *h, struct session *x)
+{
+    struct hold *hold, *next;
+    HASH_ITER(hh, x->holds, hold, next)
+        if (hold->membership && hold->membership->none)
+            hold_drop(h, hold);
+    set_state(h, x, SESSION_OPEN);
+    h->stats.identified++;
+    ready_send(h, x);
+    attach_all(h, x);
+    send_guilds(h, x);
+    mark_presence(h, x);
+    memory_free_message(x->opened);
+    x->opened = NULL;
+    struct membership *m, *next_membership;
+    HASH_ITER(hh, x->user->memberships, m, next_membership) {
+        struct scope *s = scope_find(h, m->guild_id);
+        if (s)
+            session_reconcile(h, x, s);
+    }
+}
+
+void session_try(struct hub *h, struct session *x)
+{
+    if (x->state != SESSION_GATHERING)
+        return;
+    switch (gathered(h, x)) {
+    case GATHERED_ALL:
+        open_session(h, x);
+        break;
+    case GATHERED_INVALID:
+        session_restart(h, x);
+        break;
+    case GATHERED_NOT_YET:
+        break;
+    }
+}
+
+/* ---- Guilds that come later -------------------------------------------------------------------------------------------- */
+
+static void ask_member(struct hub *h, struct session *x, struct scope *s, struct membership *m)
+{
+    if (m->asking)
+        return;
+    if (h->now < m->not_before || h->in_flight[TICKET_MEMBER] >= MEMBERS_ASKED_MAX) {
+        scope_arm(h, s, BACKOFF_MIN_MS);
+        return;
+    }
+    struct ticket *t = ticket_create(h, TICKET_MEMBER);
+    t->scope_id = s->id;
+    t->incarnation = s->incarnation;
+    t->user_id = x->user->id;
+    m->asking = true;
+    h->io.member(h->io.user, t->id, s->id, x->user->id);
+}
+
+void session_reconcile(struct hub *h, struct session *x, struct scope *s)
+{
+    if (x->state != SESSION_OPEN || s->kind != SCOPE_GUILD || s->state != SCOPE_LIVE || !session_takes_guild(x, s->id))
+        return;
+    struct hold *hold = session_find_hold(x, s->id);
+    if (hold && hold->pending && s->applied < hold->want)
+        return;
+    if (hold && hold->attached) {
+        hold->pending = false;
+        return;
+    }
+    struct membership *m = user_membership(x->user, s->id, true);
+    if (!membership_valid(m, s)) {
+        if (hold && hold->pending)
+            ask_member(h, x, s, m);
+        return;
+    }
+    if (m->pos > s->applied || !scope_ready(h, s))
+        return;
+    if (m->none) {
+        if (hold)
+            hold_drop(h, hold);
+        return;
+    }
+    hold = session_hold(h, x, s);
+    ready_send_guild(h, hold);
+    hold_attach(h, hold, s->applied);
+}
+
+void hub_on_member(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *r, int64_t now_ms)
+{
+    h->now = now_ms;
+    struct ticket *t = ticket_take(h, ticket, TICKET_MEMBER);
+    bool good = t && cursor_accept(h, st, r ? r->generation : NULL);
+    struct user *u = t ? user_find(h, t->user_id) : NULL;
+    struct membership *m = u ? user_membership(u, t->scope_id, false) : NULL;
+    struct scope *s = t ? scope_find(h, t->scope_id) : NULL;
+    if (m)
+        m->asking = false;
+    if (m && s && s->incarnation == t->incarnation) {
+        if (good) {
+            membership_learn(u, m, s, t, r->member, r->head);
+            struct session *x;
+            DL_FOREACH2(u->sessions, x, next_of_user) {
+                struct hold *hold = session_find_hold(x, s->id);
+                if (hold && hold->pending && r->head > hold->want)
+                    hold->want = r->head;
+            }
+            scope_know(h, s, r->head, 0);
+        } else {
+            m->not_before = h->now + BACKOFF_MIN_MS;
+        }
+        scope_mark_dirty(h, s);
+    }
+    ticket_free(t);
+    hub_settle(h);
+}
+
+/* ---- RESUME ------------------------------------------------------------------------------------------------------------ */
+
+static void replay(void *user, struct hub_payload *p, int64_t s)
+{
+    struct session *x = ((void **)user)[1];
+    connection_send(((void **)user)[0], x->connection, p, s);
+}
+
+static void take_over(struct hub *h, struct session *x, struct hub_connection *c)
+{
+    if (x->connection)
+        connection_close(h, x->connection, 4000, "The session was resumed elsewhere");
+    x->connection = c;
+    c->session = x;
+    x->version = c->version;
+}
+
+/* What is lost to the ring cannot be replayed: the session is of no use to anybody. */
+void session_resume(struct hub *h, struct hub_connection *c, const Hubbub__V1__Resume *d)
+{
+    struct session *x;
+    HASH_FIND_STR(h->by_session_id, d->session_id, x);
+    if (!x || strcmp(x->token, without_scheme(d->token)) != 0) {
+        h->stats.invalid_sessions++;
+        connection_invalidate(h, c);
+        return;
+    }
+    if (d->seq > x->s || d->seq < 0) {
+        connection_close(h, c, 4007, "Invalid seq");
+        return;
+    }
+    take_over(h, x, c);
+    if (!ring_can_replay(&x->ring, d->seq)) {
+        session_invalidate(h, x);
+        return;
+    }
+    void *both[2] = {h, x};
+    ring_replay(&x->ring, d->seq, replay, both);
+    Hubbub__V1__Empty nothing = HUBBUB__V1__EMPTY__INIT;
+    struct hub_payload *resumed = payload_dispatch("RESUMED", &hubbub__v1__empty__wire, &nothing);
+    session_dispatch(h, x, resumed);
+    hub_payload_unref(h, resumed);
+    h->stats.resumed++;
+    mark_presence(h, x);
+}
+
+/* ---- Time -------------------------------------------------------------------------------------------------------------- */
+
+void sessions_check(struct hub *h)
+{
+    struct session *x, *next;
+    DL_FOREACH_SAFE(h->sessions, x, next) {
+        if (x->connection || x->state != SESSION_OPEN)
+            continue;
+        int64_t gone = h->now - x->detached_at;
+        if (gone >= h->config.session_linger_ms)
+            session_end(h, x);
+        else if (gone >= PRESENCE_GRACE_MS && x->presence_shown)
+            show_presence(h, x, true);
+    }
+}

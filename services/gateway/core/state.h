@@ -1,0 +1,361 @@
+/* state.h - what the files of the core share: everything that a hub owns, and who may touch it.
+ *
+ *   connection.c  sockets: frames, ops, close codes, heartbeat and identify timers
+ *   session.c     sessions: every state change, opening, RESUME, linger, holds; users and their memberships
+ *   cursor.c      scopes: generation, digest, entries in order, reads, loads (FEEDS.md: the gateway's cursor)
+ *   apply.c       what an entry does, once its turn has come: fold into the replica, then fan out
+ *   fanout.c      payloads: encode once, intents, visibility, message content
+ *   ready.c       READY, GUILD_CREATE, member chunks
+ *   hub.c         tickets, the settling of what a turn has left to do, ticks, statistics
+ *
+ * A turn is one call of a hub_*() function. Inside it nothing is freed that somebody may still be walking over: sessions end by
+ * state and are freed in hub_settle(), which also wakes what waits for a scope. */
+#pragma once
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "services/gateway/core/hub.h"
+#include "services/gateway/core/memory.h"
+#include "services/gateway/core/replica.h"
+#include "services/gateway/core/ring.h"
+#include <uthash.h>
+#include <utlist.h>
+
+enum {
+    PEND_ENTRIES_MAX = 256,
+    PEND_BYTES_MAX = 256 * 1024,
+    GAP_WAIT_MS = 20,
+    READS_MAX = 32,
+    LOADS_MAX = 16,
+    OPENS_MAX = 64,
+    MEMBERS_ASKED_MAX = 64,
+    BACKOFF_MIN_MS = 50,
+    BACKOFF_MAX_MS = 1000,
+    DIGEST_MS = 1000,
+    DIGEST_NO_BUS_MS = 150,
+    DIGEST_SPACING_MS = 50,
+    OPEN_PATIENCE_MS = 30000,
+    UNLOAD_LINGER_MS = 5000,
+    PRESENCES_WAIT_MS = 300,
+    PRESENCE_GRACE_MS = 10000,
+    CATCHUP_RANGE_MAX = 10000,
+    SNAPSHOT_USERS_MAX = 1000,
+    USER_SESSIONS_MAX = 50,
+    TOKEN_BYTES_MAX = 256,
+    RECONNECT_GRACE_MS = 5000,
+};
+
+/* ---- Entries that wait ------------------------------------------------------------------------------------------ */
+
+/* A copy of an entry whose turn has not come. */
+struct held_entry {
+    struct held_entry *prev, *next;
+    uint64_t seq;
+    size_t n;
+    uint8_t packed[];
+};
+struct held_entries {
+    struct held_entry *list; /* by seq */
+    unsigned n;
+    size_t bytes;
+};
+
+/* ---- Questions --------------------------------------------------------------------------------------------------- */
+
+enum ticket_kind { TICKET_HEADS, TICKET_READ, TICKET_CATCHUP, TICKET_SNAPSHOT, TICKET_OPEN, TICKET_MEMBER, TICKET_PRESENCES, TICKET_KINDS };
+
+/* One question in flight. What it was asked for may be gone when the answer comes: ids, not pointers, but for the two
+ * that their owner clears. */
+struct ticket {
+    uint64_t id;
+    enum ticket_kind kind;
+    uint64_t scope_id, incarnation, user_id;
+    struct session *session; /* cleared when it ends */
+    struct hold *hold;       /* cleared when it is dropped */
+    bool has_token;          /* heads */
+    uint64_t token;
+    uint64_t after;  /* read */
+    uint64_t *users; /* snapshot: for whom */
+    size_t n_users;
+    UT_hash_handle hh;
+};
+
+/* ---- Users ------------------------------------------------------------------------------------------------------- */
+
+/* What is known of a user in a guild, as of feed position pos: FEEDS.md's mem[u][G]. */
+struct membership {
+    uint64_t guild_id;
+    uint64_t pos;
+    bool known; /* false: nothing was ever answered */
+    bool none;  /* not a member */
+    bool asking;
+    int64_t not_before; /* of the next question, after a failure */
+    uint64_t *roles;
+    size_t n_roles;
+    int64_t joined_at;
+    struct view_class *class; /* of the replica's class_version */
+    uint64_t class_version;
+    UT_hash_handle hh;
+};
+/* Watched from the first answer to an open to the end of the last session: every MEMBER_* of it is folded. An answer to a
+ * question that is older than the watch may speak of a position before entries that nobody folded. */
+struct user {
+    uint64_t id;
+    uint64_t watched_since; /* the last ticket before */
+    struct session *sessions;
+    struct membership *memberships;
+    UT_hash_handle hh;
+};
+
+/* ---- Scopes ------------------------------------------------------------------------------------------------------ */
+
+enum scope_kind { SCOPE_GUILD, SCOPE_USER };
+enum scope_state { SCOPE_LOADING, SCOPE_LIVE };
+
+struct scope {
+    uint64_t id;
+    enum scope_kind kind;
+    enum scope_state state;
+    uint64_t incarnation; /* an answer to a question of an earlier one is void */
+    uint64_t applied, known, base;
+    struct held_entries pend;
+    bool check;       /* read although nothing more is known: entries may have gone unnoticed */
+    bool reading;     /* a read is in flight or queued */
+    bool loading;     /* a snapshot is in flight or queued */
+    bool queued;      /* on hub.read_queue (LIVE) or hub.load_queue (LOADING) */
+    bool dirty;       /* on hub.dirty */
+    bool armed;       /* on hub.armed, for arm_at */
+    int64_t arm_at, not_before, idle_since;
+    int64_t presences_due; /* 0, or until when sessions wait for the initial presences */
+    unsigned backoff_ms;
+    struct replica *replica; /* of a LIVE guild */
+    struct hold *holds;
+    unsigned n_holds, n_waiting; /* waiting: not attached */
+    struct scope *prev_armed, *next_armed, *prev_dirty, *next_dirty, *prev_queued, *next_queued;
+    UT_hash_handle hh;
+};
+
+/* The entries between the position a session was attached at and what the scope had applied by then. */
+struct catchup {
+    uint64_t after, end; /* after: the last one delivered */
+    bool asking;
+    int64_t not_before;
+    unsigned backoff_ms;
+    struct ticket *ticket;
+    struct held_entries queue; /* what the scope applied meanwhile */
+};
+
+/* A session's tie to a scope: it keeps the scope loaded. */
+struct hold {
+    uint64_t scope_id;
+    struct session *session;
+    struct scope *scope;
+    struct membership *membership; /* of a guild */
+    bool attached;                 /* gets entries */
+    uint64_t from;                 /* ... after this one */
+    uint64_t want;                 /* not before the scope has applied it: READY, or a pending guild_joined */
+    bool pending;                  /* a guild_joined waits for its GUILD_CREATE */
+    bool named;                    /* by the last answer to open */
+    struct catchup *catchup;
+    struct view_class *before; /* while an entry that decides views is applied */
+    struct hold *prev, *next;  /* scope.holds */
+    struct hold *prev_catchup, *next_catchup;
+    UT_hash_handle hh; /* session.holds */
+};
+
+/* ---- Sessions and connections ------------------------------------------------------------------------------------ */
+
+/* NEW: an open is to be asked for. ASKED: in flight. GATHERING: answered, waits for its scopes. OPEN: READY was sent.
+ * ENDED: to be freed when the turn settles. The first three are on hub.opening. */
+enum session_state { SESSION_NEW, SESSION_ASKED, SESSION_GATHERING, SESSION_OPEN, SESSION_ENDED };
+
+struct session {
+    enum session_state state;
+    char id[80];
+    char *token;
+    struct hub_connection *connection; /* NULL: detached */
+    struct user *user;                 /* from the first answer on */
+    struct hub_identity identity;
+    uint8_t token_hash[32];
+    uint64_t application_flags;
+    int64_t intents;
+    bool has_intents;
+    int32_t large_threshold, shard, n_shards; /* n_shards 0: not sharded */
+    int version;
+    int64_t identified_at, not_before, detached_at;
+    unsigned backoff_ms;
+    struct ticket *ticket;
+    Hubbub__V1__OpenSessionResponse *opened; /* until READY */
+    struct hold *holds;
+    int64_t s; /* of the last dispatch */
+    struct ring ring;
+    char *status, *activities; /* presence, as the client gave it */
+    size_t activities_len;
+    const char *client;
+    bool presence_dirty, presence_shown;
+    struct session *prev_of_user, *next_of_user, *prev_opening, *next_opening, *prev, *next;
+    UT_hash_handle hh; /* hub.by_session_id, from OPEN on */
+};
+
+struct hub_connection {
+    void *edge;
+    int version;
+    bool closing;
+    struct session *session;
+    int64_t beat_at;      /* the last heartbeat, or the connect */
+    int64_t identify_due; /* without a session */
+    int64_t reconnect_at, cut_at; /* drain: when op 7 goes out, and when the socket is closed; 0: not yet */
+    int64_t window_start;
+    unsigned window_frames;
+    int64_t presence_start;
+    unsigned presence_frames;
+    struct hub_connection *prev, *next;
+};
+
+/* ---- The hub ----------------------------------------------------------------------------------------------------- */
+
+struct hub {
+    struct hub_config config;
+    struct hub_io io;
+    int64_t now;
+    struct hub_stats stats; /* the counters; gauges are filled in by hub_stats() */
+
+    struct hub_connection *connections;
+    unsigned n_connections;
+    struct session *sessions, *ended, *by_session_id, *opening;
+    unsigned n_sessions;
+    bool some_presence, some_new;
+    struct user *users;
+
+    struct scope *scopes, *armed, *dirty, *read_queue, *load_queue;
+    struct hold *catchups;
+    struct replica_channel *channels;
+    uint64_t incarnations, versions;
+
+    struct ticket *tickets;
+    uint64_t last_ticket;
+    unsigned in_flight[TICKET_KINDS];
+
+    bool has_generation, has_token, bus_up, digest_wanted;
+    uint64_t system_id, token;
+    uint32_t timeline;
+    int64_t digest_at, digest_asked_at;
+
+    bool draining;
+    int64_t slow_at; /* when connections, sessions and idle scopes are looked over again */
+    struct hub_payload *hello, *beat_ack, *invalid, *reconnect;
+};
+
+/* hub.c */
+struct ticket *ticket_create(struct hub *, enum ticket_kind);
+/* The ticket of an answer, out of the table; ticket_free() it. NULL: not asked by this hub. */
+struct ticket *ticket_take(struct hub *, uint64_t id, enum ticket_kind);
+void ticket_free(struct ticket *);
+/* The last thing of every turn. */
+void hub_settle(struct hub *);
+/* 0 .. n-1 */
+uint64_t hub_random_below(struct hub *, uint64_t n);
+/* The next wait after a failure: doubles from BACKOFF_MIN_MS to BACKOFF_MAX_MS, with jitter. */
+int64_t hub_backoff(struct hub *, unsigned *backoff_ms);
+
+/* connection.c */
+void connection_send(struct hub *, struct hub_connection *, struct hub_payload *, int64_t s);
+/* Detaches the session, says why, and waits for hub_disconnected(). */
+void connection_close(struct hub *, struct hub_connection *, uint16_t code, const char *reason);
+/* The session is gone: op 9 false, and the client may identify again. */
+void connection_invalidate(struct hub *, struct hub_connection *);
+void connections_check(struct hub *);
+
+/* session.c */
+void session_identify(struct hub *, struct hub_connection *, const Hubbub__V1__Identify *);
+void session_resume(struct hub *, struct hub_connection *, const Hubbub__V1__Resume *);
+void session_detach(struct hub *, struct session *);
+void session_end(struct hub *, struct session *);
+/* Ends it, and tells the client by op 9. */
+void session_invalidate(struct hub *, struct session *);
+void session_set_presence(struct hub *, struct session *, const Hubbub__V1__PresenceInput *);
+void session_dispatch(struct hub *, struct session *, struct hub_payload *);
+/* Sends READY and attaches, when everything it waits for is there. */
+void session_try(struct hub *, struct session *);
+void session_restart(struct hub *, struct session *);
+void sessions_open(struct hub *);
+void sessions_check(struct hub *);
+void sessions_reap(struct hub *);
+void sessions_show(struct hub *);
+/* Of the session's shard. */
+bool session_takes_guild(const struct session *, uint64_t guild_id);
+struct hold *session_hold(struct hub *, struct session *, struct scope *);
+struct hold *session_find_hold(const struct session *, uint64_t scope_id);
+void hold_drop(struct hub *, struct hold *);
+/* From now on it gets entries. */
+void hold_attach(struct hub *, struct hold *, uint64_t position);
+void hold_detach(struct hub *, struct hold *);
+/* FEEDS.md's reconcile(u, G) for one session. */
+void session_reconcile(struct hub *, struct session *, struct scope *);
+struct user *user_find(const struct hub *, uint64_t user_id);
+struct membership *user_membership(struct user *, uint64_t guild_id, bool create);
+/* member NULL: none. */
+void membership_set(struct membership *, const Hubbub__V1__Member *, uint64_t pos);
+bool membership_valid(const struct membership *, const struct scope *);
+
+/* cursor.c */
+struct scope *scope_find(const struct hub *, uint64_t scope_id);
+/* The guild's scope; a new one is loaded. */
+struct scope *scope_ensure_guild(struct hub *, uint64_t guild_id);
+struct scope *scope_ensure_user(struct hub *, uint64_t user_id, uint64_t position);
+/* Drops what holds it, and frees it. */
+void scope_drop(struct hub *, struct scope *);
+void scope_know(struct hub *, struct scope *, uint64_t position, int64_t wait_ms);
+void scope_arm(struct hub *, struct scope *, int64_t wait_ms);
+void scope_mark_dirty(struct hub *, struct scope *);
+/* Whether sessions need not wait for it any longer. */
+bool scope_ready(const struct hub *, const struct scope *);
+void cursor_entry(struct hub *, const Hubbub__V1__Generation *, const Hubbub__V1__FeedEntry *);
+void cursor_digest(struct hub *);
+void cursor_tick(struct hub *);
+/* Asks what is due and allowed. */
+void cursor_pump(struct hub *);
+/* Whether an answer is of this generation; a newer one drops everything. */
+bool cursor_accept(struct hub *, status, const Hubbub__V1__Generation *);
+void cursor_rewind_token(struct hub *, uint64_t token);
+void catchup_start(struct hub *, struct hold *, uint64_t position);
+void catchup_drop(struct hub *, struct hold *);
+/* Queues an entry behind the catch-up. False: over the bound, the session was invalidated. */
+bool catchup_queue(struct hub *, struct hold *, const Hubbub__V1__FeedEntry *);
+/* False when it fell out at once. */
+bool held_put(struct held_entries *, const Hubbub__V1__FeedEntry *);
+Hubbub__V1__FeedEntry *held_pop(struct held_entries *);
+void held_clear(struct held_entries *);
+
+/* apply.c */
+void apply_entry(struct hub *, struct scope *, const Hubbub__V1__FeedEntry *);
+void apply_user_entry(struct hub *, struct hold *, const Hubbub__V1__FeedEntry *);
+void apply_ephemeral(struct hub *, const Hubbub__V1__Event *);
+
+/* fanout.c */
+struct hub_payload *payload_dispatch(const char *name, const struct wire_message *, const void *message);
+struct hub_payload *payload_frame(int op, const struct wire_message *, const void *message);
+/* d: JSON text */
+struct hub_payload *payload_frame_text(int op, const char *d);
+/* One event on its way out: encoded at most once per form. */
+struct fanout {
+    const struct wire_field *row;
+    const ProtobufCMessage *message;
+    uint64_t channel_id; /* who may view it gets it; 0: everybody */
+    bool ephemeral;
+    struct hub_payload *full, *reduced;
+};
+void fanout_begin(struct fanout *, const Hubbub__V1__Event *, uint64_t channel_id);
+/* To one session, whether it views the channel or not, when it has the intent. */
+void fanout_send(struct hub *, struct fanout *, struct session *);
+/* To every attached session that views it, but `except`. */
+void fanout_all(struct hub *, struct fanout *, struct scope *, const struct user *except);
+void fanout_end(struct hub *, struct fanout *);
+bool session_has_intent(const struct session *, int bit);
+struct view_class *hold_class(struct hold *);
+bool hold_views(struct hold *, const struct replica_channel *);
+
+/* ready.c */
+void ready_send(struct hub *, struct session *);
+void ready_send_guild(struct hub *, struct hold *);
+void ready_send_guild_deleted(struct hub *, struct session *, uint64_t guild_id);
+void ready_send_members(struct hub *, struct session *, const Hubbub__V1__RequestMembers *);

@@ -1,0 +1,269 @@
+/* What the sockets have to send, once a loop turn. Sending from where an event is dispatched would cost a system call a
+ * delivery; here a socket that got four frames in a turn needs one, and with io_uring a whole slice of sockets needs one.
+ *
+ * Each socket's message is gathered from the shared payloads: [frame header][body][tail with its own s], up to sixteen
+ * frames. All sends are non-blocking and complete inside the submission (MSG_DONTWAIT), so nothing outlives the call. What
+ * a socket did not take of a frame goes to libwebsockets, which keeps it and asks for POLLOUT; whole frames stay in our queue.
+ *
+ * A slice is 1,000 sockets; between slices the loop turns, so that a fan-out to ten thousand delays nobody else for long. */
+#include "services/gateway/edge/socket.h"
+#include "lib/base/log.h"
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { SLICE = 1000, BATCH = 256, HEADER_MAX = 10, PIECES = 3 };
+
+struct piece {
+    unsigned char header[HEADER_MAX];
+    char tail[HUB_TAIL_BYTES + 1];
+};
+/* One socket's message. */
+struct gather {
+    struct socket *socket;
+    struct msghdr message;
+    unsigned frames;
+    size_t bytes;
+    size_t sizes[FLUSH_FRAMES_MAX]; /* of each frame on the wire */
+    struct iovec iov[FLUSH_FRAMES_MAX * PIECES];
+    struct piece pieces[FLUSH_FRAMES_MAX];
+};
+struct flush {
+    struct edge *edge;
+    struct socket *first, **last; /* dirty sockets; each is referenced */
+    bool uring_on;
+    struct io_uring uring;
+    struct gather *gathers; /* BATCH of them */
+};
+
+struct flush *flush_create(struct edge *e, bool io_uring)
+{
+    struct flush *f = calloc(1, sizeof *f);
+    if (!f || !(f->gathers = calloc(BATCH, sizeof *f->gathers)))
+        log_fatal("out of memory");
+    f->edge = e;
+    f->last = &f->first;
+    int result = io_uring ? io_uring_queue_init(BATCH, &f->uring, 0) : -ENOSYS;
+    f->uring_on = !result;
+    log_info("sends go out by", LOG_S("call", f->uring_on ? "io_uring" : "sendmsg"), LOG_S("why", io_uring && result ? strerror(-result) : ""));
+    return f;
+}
+
+void flush_destroy(struct flush *f)
+{
+    if (!f)
+        return;
+    if (f->uring_on)
+        io_uring_queue_exit(&f->uring);
+    free(f->gathers);
+    free(f);
+}
+
+void flush_add(struct flush *f, struct socket *s)
+{
+    if (s->dirty)
+        return;
+    s->dirty = true;
+    socket_ref(s);
+    s->dirty_next = NULL;
+    *f->last = s;
+    f->last = &s->dirty_next;
+}
+
+static struct socket *take(struct flush *f)
+{
+    struct socket *s = f->first;
+    f->first = s->dirty_next;
+    if (!f->first)
+        f->last = &f->first;
+    s->dirty = false;
+    return s;
+}
+
+/* ---- Gathering ------------------------------------------------------------------------------------------------- */
+
+/* RFC 6455 section 5.2: a whole frame, not masked. */
+static size_t frame_header(unsigned char *ret, int64_t s, size_t n)
+{
+    ret[0] = s == FRAME_CLOSE ? 0x88 : 0x81;
+    if (n < 126) {
+        ret[1] = (unsigned char)n;
+        return 2;
+    }
+    unsigned bytes = n < 65536 ? 2 : 8;
+    ret[1] = bytes == 2 ? 126 : 127;
+    for (unsigned i = 0; i < bytes; i++)
+        ret[2 + i] = (unsigned char)((uint64_t)n >> (8 * (bytes - 1 - i)));
+    return 2 + bytes;
+}
+
+/* s right-aligned in ten characters, and the closing brace. */
+static void frame_tail(char *ret, int64_t s)
+{
+    char *at = ret + HUB_TAIL_BYTES - 1;
+    *at = '}';
+    do
+        *--at = (char)('0' + s % 10);
+    while ((s /= 10) && at > ret);
+    while (at > ret)
+        *--at = ' ';
+}
+
+static void gather(struct socket *s, struct gather *g)
+{
+    struct iovec *iov = g->iov;
+    g->socket = s;
+    g->bytes = 0;
+    g->frames = s->count < FLUSH_FRAMES_MAX ? s->count : FLUSH_FRAMES_MAX;
+    for (unsigned i = 0; i < g->frames; i++) {
+        const struct frame *f = &s->ring[(s->first + i) & (s->cap - 1)];
+        struct piece *p = &g->pieces[i];
+        size_t tail = f->s >= 0 ? HUB_TAIL_BYTES : 0;
+        size_t header = frame_header(p->header, f->s, f->payload->len + tail);
+        *iov++ = (struct iovec){p->header, header};
+        *iov++ = (struct iovec){f->payload->data, f->payload->len};
+        if (tail) {
+            frame_tail(p->tail, f->s);
+            *iov++ = (struct iovec){p->tail, tail};
+        }
+        g->sizes[i] = header + f->payload->len + tail;
+        g->bytes += g->sizes[i];
+    }
+    g->message = (struct msghdr){.msg_iov = g->iov, .msg_iovlen = (size_t)(iov - g->iov)};
+}
+
+/* ---- Results --------------------------------------------------------------------------------------------------- */
+
+/* The frame that was cut at `done` bytes of the whole message: its rest goes to libwebsockets, which buffers what the
+ * socket does not take. from: where that frame begins in the message. */
+static void hand_rest(struct gather *g, size_t done, size_t end)
+{
+    size_t rest = end - done;
+    unsigned char *copy = malloc(LWS_PRE + rest), *at = copy + LWS_PRE;
+    if (!copy)
+        log_fatal("out of memory");
+    size_t skip = done;
+    for (struct iovec *iov = g->iov; rest; iov++) {
+        if (skip >= iov->iov_len) {
+            skip -= iov->iov_len;
+            continue;
+        }
+        size_t n = iov->iov_len - skip < rest ? iov->iov_len - skip : rest;
+        memcpy(at, (char *)iov->iov_base + skip, n);
+        at += n;
+        rest -= n;
+        skip = 0;
+    }
+    bool written = lws_write(g->socket->wsi, copy + LWS_PRE, end - done, LWS_WRITE_RAW) >= 0;
+    free(copy);
+    if (!written)
+        socket_cut(g->socket);
+}
+
+/* result: bytes that were sent, or a negated errno. true: all went, and there may be more. */
+static bool settle(struct gather *g, ssize_t result)
+{
+    struct socket *s = g->socket;
+    if (result < 0 && result != -EAGAIN && result != -EINTR) {
+        socket_cut(s);
+        return false;
+    }
+    size_t done = result < 0 ? 0 : (size_t)result, end = 0;
+    unsigned whole = 0;
+    while (whole < g->frames && end + g->sizes[whole] <= done)
+        end += g->sizes[whole++];
+    metric_add(&edge_flushed_frames, whole);
+    if (whole < g->frames && done > end) {
+        hand_rest(g, done, end + g->sizes[whole]);
+        whole++;
+    }
+    if (s->cut)
+        return false;
+    socket_pop(s, whole);
+    if (done == g->bytes)
+        return true;
+    lws_callback_on_writable(s->wsi);
+    return false;
+}
+
+static bool may_send(const struct socket *s)
+{
+    return s->wsi && !s->cut && s->count && !lws_partial_buffered(s->wsi);
+}
+
+static bool send_now(struct socket *s, struct gather *g)
+{
+    gather(s, g);
+    metric_add(&edge_sends, 1);
+    ssize_t n = sendmsg(s->fd, &g->message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return settle(g, n < 0 ? -errno : n);
+}
+
+void flush_socket(struct socket *s)
+{
+    struct gather g;
+    while (may_send(s) && send_now(s, &g))
+        ;
+}
+
+/* ---- A turn ---------------------------------------------------------------------------------------------------- */
+
+static void after_send(struct flush *f, struct socket *s, bool all)
+{
+    if (all && s->count)
+        flush_add(f, s);
+}
+
+/* Submits the batch and settles every answer. */
+static void submit(struct flush *f, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&f->uring);
+        io_uring_prep_sendmsg(sqe, f->gathers[i].socket->fd, &f->gathers[i].message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sqe->user_data = i;
+    }
+    metric_add(&edge_sends, 1);
+    for (unsigned left = n; left;) {
+        int result = io_uring_submit_and_wait(&f->uring, left);
+        if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY)
+            log_fatal("io_uring_submit_and_wait: %s", strerror(-result));
+        struct io_uring_cqe *cqe;
+        while (left && !io_uring_peek_cqe(&f->uring, &cqe)) {
+            struct gather *g = &f->gathers[cqe->user_data];
+            ssize_t sent = cqe->res;
+            io_uring_cqe_seen(&f->uring, cqe);
+            left--;
+            after_send(f, g->socket, settle(g, sent));
+            socket_unref(g->socket);
+        }
+    }
+}
+
+bool flush_run(struct flush *f)
+{
+    unsigned batch = 0;
+    for (unsigned i = 0; i < SLICE && f->first; i++) {
+        struct socket *s = take(f);
+        if (!may_send(s)) {
+            if (s->wsi && s->count && !s->cut)
+                lws_callback_on_writable(s->wsi); /* libwebsockets holds a rest: ours is sent behind it */
+            socket_unref(s);
+            continue;
+        }
+        if (!f->uring_on) {
+            after_send(f, s, send_now(s, &f->gathers[0]));
+            socket_unref(s);
+            continue;
+        }
+        gather(s, &f->gathers[batch++]);
+        if (batch == BATCH) {
+            submit(f, batch);
+            batch = 0;
+        }
+    }
+    if (batch)
+        submit(f, batch);
+    return f->first;
+}

@@ -1,0 +1,198 @@
+#define _GNU_SOURCE /* O_PATH */
+#include "services/media/blob.h"
+#include "lib/base/log.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct blob_store {
+    int tmp, blobs; /* directories */
+};
+
+/* Opens a directory, making it if need be; -1 and errno when it cannot. A new name is durable when its parent was
+ * synced. */
+static int open_directory(int parent, const char *name)
+{
+    bool made = !mkdirat(parent, name, 0700);
+    if (!made && errno != EEXIST)
+        return -1;
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && made && parent != AT_FDCWD && fsync(parent)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* A file whose lock can be had has no writer any more. */
+static void remove_if_left(int tmp, const char *name)
+{
+    int fd = openat(tmp, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    if (!flock(fd, LOCK_EX | LOCK_NB) && !unlinkat(tmp, name, 0))
+        log_info("removed an unfinished upload", LOG_S("name", name));
+    close(fd);
+}
+
+static void remove_leftovers(int tmp)
+{
+    int fd = openat(tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            remove_if_left(tmp, e->d_name);
+    closedir(d);
+}
+
+struct blob_store *blob_store_create(const char *directory)
+{
+    struct blob_store *s = calloc(1, sizeof *s);
+    if (!s || sodium_init() < 0)
+        log_fatal("no memory, or no source of random numbers");
+    int fd = open_directory(AT_FDCWD, directory);
+    s->tmp = fd < 0 ? -1 : open_directory(fd, "tmp");
+    s->blobs = fd < 0 ? -1 : open_directory(fd, "blobs");
+    if (s->tmp < 0 || s->blobs < 0) {
+        log_error("the media directory cannot be used", LOG_S("directory", directory), LOG_S("error", strerror(errno)));
+        if (fd >= 0)
+            close(fd);
+        blob_store_destroy(s);
+        return NULL;
+    }
+    close(fd);
+    remove_leftovers(s->tmp);
+    return s;
+}
+
+void blob_store_destroy(struct blob_store *s)
+{
+    if (!s)
+        return;
+    if (s->tmp >= 0)
+        close(s->tmp);
+    if (s->blobs >= 0)
+        close(s->blobs);
+    free(s);
+}
+
+int blob_writer_open(struct blob_writer *w, struct blob_store *s)
+{
+    *w = (struct blob_writer){.store = s, .fd = -1};
+    uint8_t random[16];
+    randombytes_buf(random, sizeof random);
+    sodium_bin2hex(w->name, sizeof w->name, random, sizeof random);
+    crypto_generichash_init(&w->hash, NULL, 0, crypto_generichash_BYTES);
+    w->fd = openat(s->tmp, w->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (w->fd < 0)
+        return errno;
+    if (!flock(w->fd, LOCK_EX))
+        return 0;
+    int error = errno;
+    blob_writer_abort(w);
+    return error;
+}
+
+int blob_writer_write(struct blob_writer *w, const void *bytes, size_t n)
+{
+    crypto_generichash_update(&w->hash, bytes, n);
+    for (size_t done = 0; done < n;) {
+        ssize_t wrote = write(w->fd, (const char *)bytes + done, n - done);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return errno;
+        done += (size_t)wrote;
+    }
+    w->size += n;
+    return 0;
+}
+
+ssize_t blob_writer_head(struct blob_writer *w, void *ret, size_t n)
+{
+    return pread(w->fd, ret, n, 0);
+}
+
+/* The directory of a key: ab/cd. */
+static int open_shard(struct blob_store *s, const char *key)
+{
+    char first[3] = {key[0], key[1]}, second[3] = {key[2], key[3]};
+    int outer = open_directory(s->blobs, first);
+    if (outer < 0)
+        return -1;
+    int inner = open_directory(outer, second), error = errno;
+    close(outer);
+    errno = error;
+    return inner;
+}
+
+static int place(struct blob_writer *w, const char *key)
+{
+    if (fsync(w->fd))
+        return errno;
+    int shard = open_shard(w->store, key);
+    if (shard < 0)
+        return errno;
+    int error = renameat(w->store->tmp, w->name, shard, key) || fsync(shard) ? errno : 0;
+    close(shard);
+    return error;
+}
+
+int blob_writer_commit(struct blob_writer *w, char ret_key[BLOB_KEY_CHARS + 1])
+{
+    uint8_t hash[crypto_generichash_BYTES];
+    char key[BLOB_KEY_CHARS + 1];
+    crypto_generichash_final(&w->hash, hash, sizeof hash);
+    sodium_bin2hex(key, sizeof key, hash, sizeof hash);
+    int error = place(w, key);
+    if (error) {
+        blob_writer_abort(w);
+        return error;
+    }
+    close(w->fd);
+    w->fd = -1;
+    memcpy(ret_key, key, sizeof key);
+    return 0;
+}
+
+void blob_writer_abort(struct blob_writer *w)
+{
+    if (w->fd < 0)
+        return;
+    unlinkat(w->store->tmp, w->name, 0);
+    close(w->fd);
+    w->fd = -1;
+}
+
+static bool is_key(const char *key)
+{
+    return key && strspn(key, "0123456789abcdef") == BLOB_KEY_CHARS && !key[BLOB_KEY_CHARS];
+}
+
+int blob_open(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size)
+{
+    struct stat st;
+    char path[BLOB_KEY_CHARS + 8];
+    if (!is_key(key))
+        return ENOENT;
+    snprintf(path, sizeof path, "%.2s/%.2s/%s", key, key + 2, key);
+    int fd = openat(s->blobs, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno;
+    if (fstat(fd, &st)) {
+        int error = errno;
+        close(fd);
+        return error;
+    }
+    *ret_fd = fd;
+    *ret_size = (uint64_t)st.st_size;
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* blob.h - files kept by the hash of their content, on a disk: {dir}/blobs/ab/cd/{64 hex digits}. Thread-safe; several
+ * processes may share a directory. A blob that exists is whole and on the disk, and never changes.
+ *
+ * A file is written to {dir}/tmp, which is locked while its writer lives, then renamed: what a dead writer left is
+ * removed at the next start. All functions that can fail return 0 or an errno. */
+#pragma once
+#include "lib/base/status.h"
+#include <sodium.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { BLOB_KEY_CHARS = 64 }; /* BLAKE2b-256, lower-case hex */
+
+struct blob_store;
+/* Makes the directories (0700) and removes what was left in tmp. NULL when it cannot (logged). */
+struct blob_store *blob_store_create(const char *directory);
+void blob_store_destroy(struct blob_store *);
+
+struct blob_writer {
+    struct blob_store *store;
+    int fd; /* -1: over */
+    uint64_t size;
+    char name[40]; /* in tmp */
+    crypto_generichash_state hash;
+};
+int blob_writer_open(struct blob_writer *, struct blob_store *) MUST_CHECK;
+int blob_writer_write(struct blob_writer *, const void *, size_t n) MUST_CHECK;
+/* The first bytes written, up to n. */
+ssize_t blob_writer_head(struct blob_writer *, void *ret, size_t n);
+/* Durable and readable when it returns 0; over and removed otherwise. */
+int blob_writer_commit(struct blob_writer *, char ret_key[BLOB_KEY_CHARS + 1]) MUST_CHECK;
+/* Removes what was written; nothing after a commit. */
+void blob_writer_abort(struct blob_writer *);
+
+/* ENOENT also for what is no key: the key of a request is not trusted, and never is a path. */
+int blob_open(struct blob_store *, const char *key, int *ret_fd, uint64_t *ret_size) MUST_CHECK;

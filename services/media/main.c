@@ -1,0 +1,86 @@
+/* media - files: streamed in, kept by the hash of their content, streamed out. */
+#include "lib/base/admin.h"
+#include "lib/base/config.h"
+#include "lib/base/log.h"
+#include "services/media/handlers.h"
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { DRAIN_MS = 7000, QUEUE_MAX = 64 };
+
+static const char *rpc_listen, *admin_listen, *secret, *log_level, *directory;
+static int64_t upload_bytes_max, streams_max;
+static const struct config_option options[] = {
+    {"HUBBUB_RPC_LISTEN", CONFIG_STRING, &rpc_listen, "unix:run/media-1.sock", .doc = "where the gateways call"},
+    {"HUBBUB_ADMIN_LISTEN", CONFIG_STRING, &admin_listen, "127.0.0.1:8241", .doc = "/livez, /readyz, /metrics"},
+    {"HUBBUB_CLUSTER_SECRET", CONFIG_STRING, &secret, NULL, .doc = "shared by all services", .secret = true},
+    {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", .choices = "debug|info|warn|error", .doc = "lowest level"},
+    {"HUBBUB_MEDIA_DIR", CONFIG_STRING, &directory, "media", .doc = "where files are kept; made with mode 0700"},
+    {"HUBBUB_UPLOAD_BYTES_MAX", CONFIG_INT, &upload_bytes_max, "10485760", .min = 1, .max = INT64_C(1) << 40,
+     .doc = "the largest file, bytes"},
+    {"HUBBUB_STREAMS_MAX", CONFIG_INT, &streams_max, "64", .min = 1, .max = 1024,
+     .doc = "uploads and downloads at a time; each takes a thread"},
+};
+
+static atomic_bool draining;
+
+static bool is_ready(void *user, struct buf *lines)
+{
+    buf_puts(lines, atomic_load(&draining) ? "draining\n" : "disk: ok\n");
+    return !atomic_load(&draining);
+}
+
+static sigset_t block_signals(void)
+{
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &ending, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return ending;
+}
+
+static struct rpc_server *create_server(struct media *media)
+{
+    struct rpc_bulkhead bulkhead = {.name = "streams", .workers = (unsigned)streams_max, .queue_max = QUEUE_MAX};
+    struct rpc_server_config config = {
+        .listen = rpc_listen, .secret = secret, .bulkheads = &bulkhead, .n_bulkheads = 1, .user = media};
+    struct rpc_server *server = rpc_server_create(&config);
+    if (!server)
+        exit(1);
+    handlers_serve(server);
+    return server;
+}
+
+int main(int argc, char **argv)
+{
+    static struct media media;
+    const struct config_table table = {options, sizeof options / sizeof *options};
+    config_load("media", argc, argv, &table, 1);
+    log_init("media", log_level);
+    sigset_t ending = block_signals();
+    media.upload_bytes_max = (uint64_t)upload_bytes_max;
+    media.store = blob_store_create(directory);
+    if (!media.store)
+        return 1;
+    struct rpc_server *server = create_server(&media);
+    struct admin *admin = admin_create(admin_listen, is_ready, NULL);
+    if (!admin || !rpc_server_start(server))
+        return 1;
+    rpc_server_set_ready(server, true);
+    log_info("serving", LOG_S("address", rpc_listen));
+
+    int signal_number;
+    sigwait(&ending, &signal_number);
+    log_info("draining", LOG_I("signal", signal_number));
+    atomic_store(&draining, true);
+    rpc_server_set_ready(server, false);
+    rpc_server_drain(server, DRAIN_MS);
+    rpc_server_destroy(server);
+    blob_store_destroy(media.store);
+    admin_destroy(admin);
+    log_info("ended");
+    return 0;
+}

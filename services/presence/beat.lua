@@ -1,0 +1,49 @@
+-- A gateway's beat, or a part of it.
+-- ARGV: lease in ms, settle delay in ms, gateway, then 7 a session:
+--   user, session, "closed" or "", status, client, guild ids "1,2", activities.
+--   "" keeps what is stored; guild ids "-" are none.
+-- Keys: presence:{user} is a hash; "@gateway/session" holds {status, client, guilds, activities}.
+--       presence:due scores "user gateway/session" with the time its lease ends.
+--       presence:changed scores users with the time at which settle.lua looks at them.
+--       presence:epoch holds a field for each gateway that has beaten since Redis was last wiped.
+-- Returns 1 when something that this gateway announced before is gone, else 0.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local lease, settle, gateway = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local wiped = redis.call('HSETNX', 'presence:epoch', gateway, now)
+
+local function changed(user)
+    redis.call('ZADD', 'presence:changed', 'NX', now + settle, user)
+end
+
+for i = 4, #ARGV, 7 do
+    local user, session = ARGV[i], gateway .. '/' .. ARGV[i + 1]
+    local key, field, due = 'presence:' .. user, '@' .. session, user .. ' ' .. session
+    local old = redis.call('HGET', key, field)
+    if ARGV[i + 2] == 'closed' then
+        redis.call('ZREM', 'presence:due', due)
+        if redis.call('HDEL', key, field) == 1 then
+            changed(user)
+        end
+    elseif not old and ARGV[i + 3] == '' then
+        wiped = 1 -- only alive, but unknown here
+    else
+        local row = old and cmsgpack.unpack(old) or {'', 'desktop', '', '[]'}
+        for j = 1, 4 do
+            local value = ARGV[i + 2 + j]
+            if value ~= '' then
+                row[j] = value
+            end
+        end
+        if row[3] == '-' then
+            row[3] = ''
+        end
+        local new = cmsgpack.pack(row)
+        if new ~= old then
+            redis.call('HSET', key, field, new)
+            changed(user)
+        end
+        redis.call('ZADD', 'presence:due', now + lease, due)
+    end
+end
+return wiped

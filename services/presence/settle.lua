@@ -1,0 +1,93 @@
+-- Takes changed users whose time has come, works out what is shown of each, stores it, and returns those for whom it
+-- differs from what was shown before. ARGV: the most users to take.
+-- Returns {taken, {user, status, desktop, mobile, web, activities, guild...}...}: the guilds to tell.
+-- In presence:{user}: status, desktop, mobile, web, activities and guilds are what was shown last, and where.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local rank = {online = 3, idle = 2, dnd = 1}
+local shown = {'status', 'desktop', 'mobile', 'web', 'activities'}
+
+-- Whether session a comes before b: by status, then those that show something, then by name: always the same one.
+local function before(a, b)
+    if a.rank ~= b.rank then
+        return a.rank > b.rank
+    end
+    if (a.activities == '[]') ~= (b.activities == '[]') then
+        return b.activities == '[]'
+    end
+    return a.field < b.field
+end
+
+local function look(key)
+    local stored, best, clients, guilds, sessions = {}, nil, {}, {}, 0
+    local pairs_ = redis.call('HGETALL', key)
+    for i = 1, #pairs_, 2 do
+        local field, value = pairs_[i], pairs_[i + 1]
+        if string.sub(field, 1, 1) ~= '@' then
+            stored[field] = value
+        else
+            local row = cmsgpack.unpack(value)
+            local session = {field = field, rank = rank[row[1]] or 0, status = row[1], activities = row[4]}
+            sessions = sessions + 1
+            if session.rank > 0 and (not best or before(session, best)) then
+                best = session
+            end
+            if session.rank > (rank[clients[row[2]]] or 0) then
+                clients[row[2]] = row[1]
+            end
+            for guild in string.gmatch(row[3], '%d+') do
+                guilds[guild] = true
+            end
+        end
+    end
+    local now_shown = {
+        status = best and best.status or 'offline',
+        desktop = clients.desktop or '', mobile = clients.mobile or '', web = clients.web or '',
+        activities = best and best.activities or '[]',
+    }
+    return stored, now_shown, guilds, sessions
+end
+
+local function settle(user)
+    local key = 'presence:' .. user
+    local stored, now_shown, guilds, sessions = look(key)
+    local update, differs = {user}, false
+    for _, field in ipairs(shown) do
+        local was = stored[field] or (field == 'status' and 'offline' or field == 'activities' and '[]' or '')
+        differs = differs or was ~= now_shown[field]
+        update[#update + 1] = now_shown[field]
+    end
+    local told, list = {}, {}
+    for guild in string.gmatch(stored.guilds or '', '%d+') do
+        told[guild] = true
+    end
+    for guild in pairs(guilds) do
+        list[#list + 1] = guild
+        if differs or (not told[guild] and now_shown.status ~= 'offline') then
+            update[#update + 1] = guild
+        end
+    end
+    for guild in pairs(told) do
+        if differs and not guilds[guild] then
+            update[#update + 1] = guild
+        end
+    end
+    if sessions == 0 then
+        redis.call('DEL', key)
+    else
+        redis.call('HSET', key, 'status', now_shown.status, 'desktop', now_shown.desktop, 'mobile', now_shown.mobile,
+            'web', now_shown.web, 'activities', now_shown.activities, 'guilds', table.concat(list, ','))
+    end
+    return update
+end
+
+local users = redis.call('ZRANGEBYSCORE', 'presence:changed', '-inf', now, 'LIMIT', 0, ARGV[1])
+local updates = {#users}
+for _, user in ipairs(users) do
+    redis.call('ZREM', 'presence:changed', user)
+    local update = settle(user)
+    if #update > 6 then
+        updates[#updates + 1] = update
+    end
+end
+return updates

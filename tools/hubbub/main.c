@@ -1,0 +1,36 @@
+/* main.c - `hubbub`: the local supervisor, and the operator's command line. One row a command. */
+#include "tools/hubbub/bot.h"
+#include "tools/hubbub/status_page.h"
+#include "tools/hubbub/up.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+    const char *name;
+    int (*main)(int argc, char **argv);
+    const char *doc;
+} commands[] = {
+    {"up", up_main, "start Hubbub here: up [--gateways N] [--chats N]"},
+    {"status", status_main, "what runs, and how much memory it holds"},
+    {"bot", bot_main, "make a bot and print its token: bot create NAME --owner USERNAME [--guild ID [--permissions N]]"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(FILE *to)
+{
+    fprintf(to, "hubbub COMMAND ...\n\n");
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].doc);
+    fprintf(to, "\nEach command takes --help. `hubbub up --help` lists the environment.\n");
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 0; argc > 1 && i < COMMANDS; i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].main(argc - 1, argv + 1);
+    bool help = argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"));
+    print_help(help ? stdout : stderr);
+    return help ? 0 : 2;
+}
