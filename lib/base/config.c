@@ -105,14 +105,34 @@ static void print_help(const char *program, const struct config_table *tables, u
     printf("\n  --help           this page\n  --check-config   say whether the environment is right, and stop\n");
 }
 
-void config_print_markdown(const struct config_table *tables, unsigned n)
+/* "" is written as "empty", a `|` of the choices as a comma: it would end the cell. */
+static void print_values(const struct config_option *o)
 {
-    printf("| option | type | default | meaning |\n| --- | --- | --- | --- |\n");
+    if (o->type == CONFIG_INT)
+        printf("%lld to %lld", (long long)o->min, (long long)o->max);
+    else if (o->type == CONFIG_BOOL)
+        printf("`yes`, `no`");
+    else if (o->type == CONFIG_STRING)
+        printf("text%s", o->secret ? ", secret" : "");
+    else
+        for (const char *c = o->choices; *c;) {
+            size_t n = strcspn(c, "|");
+            printf("`%.*s`%s", (int)n, c, c[n] ? ", " : "");
+            c += n + (c[n] == '|');
+        }
+}
+
+static void print_markdown(const struct config_table *tables, unsigned n)
+{
+    printf("| option | values | default | meaning |\n| --- | --- | --- | --- |\n");
     for (unsigned t = 0; t < n; t++)
         for (unsigned i = 0; i < tables[t].n; i++) {
             const struct config_option *o = &tables[t].options[i];
-            printf("| `%s` | %s | `%s` | %s |\n", o->name, o->type == CONFIG_CHOICE ? "choice" : type_names[o->type],
-                   o->fallback ? o->fallback : "", o->doc);
+            printf("| `%s` | ", o->name);
+            print_values(o);
+            const char *tick = o->fallback && *o->fallback ? "`" : "";
+            const char *fallback = !o->fallback ? "must be set" : *o->fallback ? o->fallback : "empty";
+            printf(" | %s%s%s | %s |\n", tick, fallback, tick, o->doc);
         }
 }
 
@@ -121,6 +141,10 @@ void config_load(const char *program, int argc, char **argv, const struct config
     bool check = argc == 2 && !strcmp(argv[1], "--check-config");
     if (argc == 2 && !strcmp(argv[1], "--help")) {
         print_help(program, tables, n);
+        exit(0);
+    }
+    if (argc == 2 && !strcmp(argv[1], "--print-config-table")) {
+        print_markdown(tables, n);
         exit(0);
     }
     if (argc > 1 && !check)

@@ -22,8 +22,6 @@ struct config_table {
     unsigned n;
 };
 
-/* Reads all tables. On --help or --check-config: prints and exits 0. On a wrong value or argument: one line on stderr,
- * exit 2. Strings live as long as the process. */
+/* Reads all tables. On --help, --check-config or --print-config-table (Markdown, for docs/configuration.md): prints and
+ * exits 0. On a wrong value or argument: one line on stderr, exit 2. Strings live as long as the process. */
 void config_load(const char *program, int argc, char **argv, const struct config_table *tables, unsigned n);
-/* The page docs/configuration.md prints of the same tables: one Markdown row an option. */
-void config_print_markdown(const struct config_table *tables, unsigned n);

@@ -1,5 +1,5 @@
-/* lib/db against a real PostgreSQL: values go there and back, a deadline ends a slow statement, a killed connection and a
- * killed, stopped and returning server are survived, and nobody waits for a server that is away. */
+/* lib/db against a real PostgreSQL: values go there and back, a deadline ends a slow statement, a killed connection and
+ * a killed, stopped and returning server are survived, and nobody waits for a server that is away. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/db/db.h"
@@ -45,9 +45,12 @@ START_TEST(values_go_there_and_back)
     static const uint64_t ids[] = {1, UINT64_C(9223372036854775807)};
     static const int64_t numbers[] = {-5, 0};
     static const struct db_blob blobs[] = {{"a\0b", 3}, {NULL, 0}, {"", 0}};
-    ck_assert_int_eq(db_run(d, arena, in_ms(2000), &r, "SELECT $1::bigint, $2::text, $3::bytea, $4::boolean, $5::text[], $6::bigint[], $7::text, $8::bigint[]", DB_I64(-7),
-                            DB_TEXT("it's; DROP TABLE x"), DB_BYTES("\0\xff", 2), DB_BOOL(true), DB_TEXTS(texts, 5), DB_IDS(ids, 2), DB_NULL, DB_I64S(numbers, 2)),
-                     ST_OK);
+    ck_assert_int_eq(
+        db_run(d, arena, in_ms(2000), &r,
+               "SELECT $1::bigint, $2::text, $3::bytea, $4::boolean, $5::text[], $6::bigint[], $7::text, $8::bigint[]",
+               DB_I64(-7), DB_TEXT("it's; DROP TABLE x"), DB_BYTES("\0\xff", 2), DB_BOOL(true), DB_TEXTS(texts, 5),
+               DB_IDS(ids, 2), DB_NULL, DB_I64S(numbers, 2)),
+        ST_OK);
     size_t n;
     uint64_t *back;
     ck_assert_int_eq(db_i64(r, 0, 0), -7);
@@ -59,12 +62,14 @@ START_TEST(values_go_there_and_back)
     ck_assert_uint_eq(back[1], UINT64_C(9223372036854775807));
     ck_assert(db_is_null(r, 0, 6));
     ck_assert_str_eq(db_text(r, 0, 6), "");
-    ck_assert_int_eq(db_run(d, arena, in_ms(2000), &r, "SELECT t, t IS NULL FROM unnest($1::text[]) t", DB_TEXTS(texts, 5)), ST_OK);
+    ck_assert_int_eq(
+        db_run(d, arena, in_ms(2000), &r, "SELECT t, t IS NULL FROM unnest($1::text[]) t", DB_TEXTS(texts, 5)), ST_OK);
     for (unsigned i = 0; i < 5; i++) {
         ck_assert_str_eq(db_text(r, i, 0), texts[i] ? texts[i] : "");
         ck_assert_int_eq(db_bool(r, i, 1), !texts[i]);
     }
-    ck_assert_int_eq(db_run(d, arena, in_ms(2000), &r, "SELECT b FROM unnest($1::bytea[]) b", DB_BYTES_ARRAY(blobs, 3)), ST_OK);
+    ck_assert_int_eq(db_run(d, arena, in_ms(2000), &r, "SELECT b FROM unnest($1::bytea[]) b", DB_BYTES_ARRAY(blobs, 3)),
+                     ST_OK);
     ck_assert_mem_eq(db_bytes(r, 0, 0, &n), "a\0b", 3);
     ck_assert_uint_eq(n, 3);
     ck_assert(db_is_null(r, 1, 0));
@@ -80,7 +85,9 @@ START_TEST(a_refused_statement_says_why_and_leaves_the_connection)
 {
     DB_LEASED struct db *d = lease();
     struct db_rows *r;
-    ck_assert_int_eq(db_exec(d, in_ms(2000), "CREATE TEMP TABLE t (a int CONSTRAINT only_one UNIQUE); INSERT INTO t VALUES (1)"), ST_OK);
+    ck_assert_int_eq(
+        db_exec(d, in_ms(2000), "CREATE TEMP TABLE t (a int CONSTRAINT only_one UNIQUE); INSERT INTO t VALUES (1)"),
+        ST_OK);
     ck_assert_int_eq(db_run(d, arena, in_ms(2000), &r, "INSERT INTO t VALUES ($1)", DB_I64(1)), ST_INTERNAL);
     ck_assert_str_eq(db_sqlstate(d), "23505");
     ck_assert_str_eq(db_constraint(d), "only_one");
@@ -128,7 +135,9 @@ START_TEST(a_deadline_ends_a_slow_statement)
     ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT 1"), ST_OK);
     /* the server noticed that nobody waits any more */
     for (int i = 0; i < 50; i++) {
-        ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20)'"), ST_OK);
+        ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r,
+                                "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20)'"),
+                         ST_OK);
         if (db_i64(r, 0, 0) == 0)
             break;
         usleep(100000);
@@ -159,7 +168,8 @@ START_TEST(a_connection_ended_by_the_server_is_replaced)
     struct db *d = lease(), *killer = lease();
     ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT pg_backend_pid()"), ST_OK);
     int64_t pid = db_i64(r, 0, 0);
-    ck_assert_int_eq(db_run(killer, arena, in_ms(1000), &r, "SELECT pg_terminate_backend($1::int)", DB_I64(pid)), ST_OK);
+    ck_assert_int_eq(db_run(killer, arena, in_ms(1000), &r, "SELECT pg_terminate_backend($1::int)", DB_I64(pid)),
+                     ST_OK);
     usleep(100000);
     ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT 1"), ST_UNAVAILABLE); /* in use: its user is told */
     db_release(d);
@@ -169,7 +179,8 @@ START_TEST(a_connection_ended_by_the_server_is_replaced)
     ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT pg_backend_pid()"), ST_OK);
     pid = db_i64(r, 0, 0);
     db_release(d);
-    ck_assert_int_eq(db_run(killer, arena, in_ms(1000), &r, "SELECT pg_terminate_backend($1::int)", DB_I64(pid)), ST_OK);
+    ck_assert_int_eq(db_run(killer, arena, in_ms(1000), &r, "SELECT pg_terminate_backend($1::int)", DB_I64(pid)),
+                     ST_OK);
     usleep(100000);
     d = lease();
     ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT 1"), ST_OK);
@@ -260,7 +271,10 @@ START_TEST(many_threads_share_few_connections)
     for (int i = 0; i < 8; i++)
         pthread_join(threads[i], NULL);
     d = lease();
-    ck_assert_int_eq(db_run(d, arena, in_ms(2000), &r, "SELECT n, (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hubbub') FROM counter"), ST_OK);
+    ck_assert_int_eq(
+        db_run(d, arena, in_ms(2000), &r,
+               "SELECT n, (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hubbub') FROM counter"),
+        ST_OK);
     ck_assert_int_eq(db_i64(r, 0, 0), 1600);
     ck_assert_int_le(db_i64(r, 0, 1), 5); /* four, and the probe's */
     db_release(d);

@@ -11,9 +11,9 @@ enum { STATEMENTS_MAX = 1024 };
 struct db {
     PGconn *pq;
     struct db_pool *pool;
-    struct db *next; /* in the pool's idle list */
-    bool broken;     /* half-used, lost or no longer trusted: refuses statements, closed at release */
-    bool to_close;   /* closed at release; goes on until then */
+    struct db *next;  /* in the pool's idle list */
+    bool broken;      /* half-used, lost or no longer trusted: refuses statements, closed at release */
+    bool to_close;    /* closed at release; goes on until then */
     bool rolled_back; /* the last result was ROLLBACK */
     struct db_generation generation;
     const char *prepared[STATEMENTS_MAX]; /* open addressing by the text's address; the slot is the statement's name */

@@ -1,12 +1,12 @@
 /* pool.c - connections made when they are leased, kept when they come back clean, and one that watches.
  *
- * lease: an idle connection, else a new one, else wait for a release until the deadline. A connection that died while idle is
- * found by its readable socket and dropped. A connect attempt that fails opens the breaker for BREAKER_MS: leases that would
- * have to connect are refused at once, so callers learn in microseconds what one of them waited for.
+ * lease: an idle connection, else a new one, else wait for a release until the deadline. A connection that died while
+ * idle is found by its readable socket and dropped. A connect attempt that fails opens the breaker for BREAKER_MS:
+ * leases that would have to connect are refused at once, so callers learn in microseconds what one of them waited for.
  *
  * A server that hangs (stopped, a dead disk, a silent partition) refuses nothing: so a probe thread sends SELECT 1 on a
- * connection of its own five times a second. No answer in PROBE_MS: the pool is silent; leases are refused and queries that have
- * waited for SILENT_MS end with ST_UNAVAILABLE (db_wait). The first answer ends the silence. */
+ * connection of its own five times a second. No answer in PROBE_MS: the pool is silent; leases are refused and queries
+ * that have waited for SILENT_MS end with ST_UNAVAILABLE (db_wait). The first answer ends the silence. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
@@ -21,9 +21,12 @@
 enum { CONNECT_MS = 900, BREAKER_MS = 500, PROBE_MS = 700, PROBE_EVERY_MS = 200 };
 
 static struct metric connections = METRIC_GAUGE("hubbub_db_connections", "Connections to PostgreSQL", "");
-static struct metric connect_failures = METRIC_COUNTER("hubbub_db_connect_failures_total", "Connection attempts that failed", "");
-static struct metric lease_waits = METRIC_COUNTER("hubbub_db_lease_waits_total", "Leases that had to wait for a connection", "");
-static struct metric leases_late = METRIC_COUNTER("hubbub_db_leases_late_total", "Leases given up at their deadline", "");
+static struct metric connect_failures =
+    METRIC_COUNTER("hubbub_db_connect_failures_total", "Connection attempts that failed", "");
+static struct metric lease_waits =
+    METRIC_COUNTER("hubbub_db_lease_waits_total", "Leases that had to wait for a connection", "");
+static struct metric leases_late =
+    METRIC_COUNTER("hubbub_db_leases_late_total", "Leases given up at their deadline", "");
 static struct metric server_up = METRIC_GAUGE("hubbub_db_up", "1 while PostgreSQL answers", "");
 
 struct db_pool {
@@ -92,7 +95,8 @@ static status read_generation(struct db *d, int64_t deadline_ms)
     struct arena *a = arena_create(0);
     struct db_rows *r;
     status st = db_run(d, a, deadline_ms, &r,
-                       "SELECT system_identifier, ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint FROM pg_control_system()");
+                       "SELECT system_identifier, ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, "
+                       "8))::bit(32)::bigint FROM pg_control_system()");
     if (st == ST_OK)
         d->generation = (struct db_generation){db_u64(r, 0, 0), (uint32_t)db_u64(r, 0, 1)};
     arena_destroy(a);
@@ -122,7 +126,8 @@ static bool is_alive(struct db *d)
     struct pollfd f = {.fd = PQsocket(d->pq), .events = POLLIN};
     if (poll(&f, 1, 0) == 0)
         return true;
-    return PQconsumeInput(d->pq) && PQstatus(d->pq) == CONNECTION_OK && !(poll(&f, 1, 0) > 0 && f.revents & (POLLHUP | POLLERR));
+    return PQconsumeInput(d->pq) && PQstatus(d->pq) == CONNECTION_OK &&
+           !(poll(&f, 1, 0) > 0 && f.revents & (POLLHUP | POLLERR));
 }
 
 /* ---- Lease and release ------------------------------------------------------------------------------------------- */
@@ -262,7 +267,8 @@ static void set_silent(struct db_pool *p, bool silent)
     pthread_mutex_unlock(&p->mutex);
     metric_set(&server_up, !silent);
     if (changed)
-        log_write(silent ? LOG_WARN_ : LOG_INFO_, silent ? "PostgreSQL does not answer" : "PostgreSQL answers", NULL, 0);
+        log_write(silent ? LOG_WARN_ : LOG_INFO_, silent ? "PostgreSQL does not answer" : "PostgreSQL answers", NULL,
+                  0);
 }
 
 /* One question to the server; *d is its connection, made again when it was lost. */

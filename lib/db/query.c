@@ -1,12 +1,14 @@
 /* query.c - one statement on one connection: parameters to text, send, wait with poll() until the deadline, read.
  *
- * The happy path is one round trip: PQsendQueryPrepared, flush, wait, PQgetResult. The first use of a statement's text on a
- * connection prepares it, which costs one more. It fails in four ways:
- *  - the deadline passes, or the probe says that the server is silent: the connection has an answer still to come, so it is
- *    marked broken and closed at release; the server notices the closed socket (client_connection_check_interval);
+ * The happy path is one round trip: PQsendQueryPrepared, flush, wait, PQgetResult. The first use of a statement's text
+ * on a connection prepares it, which costs one more. It fails in four ways:
+ *  - the deadline passes, or the probe says that the server is silent: the connection has an answer still to come, so
+ * it is marked broken and closed at release; the server notices the closed socket (client_connection_check_interval);
  *  - the connection is lost: broken, ST_UNAVAILABLE;
- *  - the server says that it cannot (shutting down, recovering, out of connections, disk or memory): broken, ST_UNAVAILABLE;
- *  - the statement is refused (a constraint, a programmer's error): ST_INTERNAL with the SQLSTATE; the connection is fine. */
+ *  - the server says that it cannot (shutting down, recovering, out of connections, disk or memory): broken,
+ * ST_UNAVAILABLE;
+ *  - the statement is refused (a constraint, a programmer's error): ST_INTERNAL with the SQLSTATE; the connection is
+ * fine. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
@@ -18,7 +20,8 @@
 #include <string.h>
 
 static struct metric query_seconds = METRIC_HISTOGRAM("hubbub_db_query_seconds", "Round trips to PostgreSQL", "");
-static struct metric queries_late = METRIC_COUNTER("hubbub_db_queries_late_total", "Statements given up at their deadline", "");
+static struct metric queries_late =
+    METRIC_COUNTER("hubbub_db_queries_late_total", "Statements given up at their deadline", "");
 
 /* SQLSTATEs, or their classes, that say something of the server and not of the statement. */
 static const struct sqlstate_row {
@@ -89,7 +92,8 @@ static status await_result(struct db *d, int64_t started_ms, int64_t deadline_ms
 
 static void record_error(struct db *d, const PGresult *r)
 {
-    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE), *constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE),
+               *constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
     const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     snprintf(d->sqlstate, sizeof d->sqlstate, "%s", state ? state : "");
     snprintf(d->constraint, sizeof d->constraint, "%s", constraint ? constraint : "");
@@ -111,7 +115,8 @@ static status refused(struct db *d, const PGresult *r)
     return ST_INTERNAL;
 }
 
-/* Reads all results of what was sent. The first failure counts; the last good one's rows are copied when ret is given. */
+/* Reads all results of what was sent. The first failure counts; the last good one's rows are copied when ret is given.
+ */
 static status read_results(struct db *d, struct arena *a, int64_t deadline_ms, struct db_rows **ret)
 {
     int64_t started_us = clock_mono_us();
@@ -274,7 +279,8 @@ static void put_param(struct arena *a, const struct db_param *p, struct sent_par
     }
 }
 
-status db_query(struct db *d, struct arena *a, int64_t deadline_ms, const char *sql, const struct db_param *params, size_t n, struct db_rows **ret)
+status db_query(struct db *d, struct arena *a, int64_t deadline_ms, const char *sql, const struct db_param *params,
+                size_t n, struct db_rows **ret)
 {
     char name[16];
     status st = begin(d);
@@ -298,7 +304,8 @@ status db_exec(struct db *d, int64_t deadline_ms, const char *sql)
     if (!PQsendQuery(d->pq, sql))
         return lost(d);
     st = read_results(d, NULL, deadline_ms, NULL);
-    if (st == ST_OK && d->rolled_back && !strcmp(sql, "COMMIT")) { /* what PostgreSQL answers after a failed statement */
+    if (st == ST_OK && d->rolled_back &&
+        !strcmp(sql, "COMMIT")) { /* what PostgreSQL answers after a failed statement */
         snprintf(d->error, sizeof d->error, "COMMIT of a failed transaction");
         return ST_INTERNAL;
     }

@@ -210,7 +210,7 @@ static bool resend(struct rpc_request *r)
         return false;
     if (!answer_is_peers(&r->answer))
         instance_failed(r->instance);
-    if (r->resent || r->cancelled || gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), r->deadline) >= 0)
+    if (r->method->once || r->resent || r->cancelled || gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), r->deadline) >= 0)
         return false;
     struct instance *other = group_pick(r->group, r->key, r->instance);
     if (!other)

@@ -21,6 +21,7 @@ struct rpc_method {
     enum rpc_auth auth;
     const char *bulkhead; /* "main" by default */
     int64_t timeout_ms;
+    bool once; /* running it twice would show: rpc_call does not send it again */
 };
 struct rpc_service {
     const char *name; /* "hubbub.v1.Guilds" */
@@ -128,7 +129,7 @@ struct rpc_result {
 typedef void rpc_done_fn(void *user, const struct rpc_result *);
 struct rpc_request;
 /* Sends a unary call to the instance that rendezvous hashing picks for key (0: to each in turn); an UNAVAILABLE one is sent once more to
- * another instance (every mutating request carries an idempotency key or is idempotent). The callback comes later, never
+ * another instance, unless method->once: what is sent twice carries a key or is idempotent. The callback comes later, never
  * from inside rpc_call. timeout_ms 0: the method's own. */
 struct rpc_request *rpc_call(struct rpc_group *, uint64_t key, const struct rpc_method *, const ProtobufCMessage *, const struct rpc_identity *, int64_t timeout_ms, rpc_done_fn *, void *user);
 /* The callback still comes, with ST_CANCELLED. */

@@ -1,11 +1,12 @@
 /* change.c - the transaction behind change.h.
  *
- * begin: BEGIN, then one statement that locks the feeds rows in id order: the only order in which anybody takes several, so
- * two changes cannot deadlock on them. Entries are gathered in memory; commit writes them all, the heads, epochs and closings
- * with one statement, and commits. What was committed is told after that, so a hung Redis delays nobody.
+ * begin: BEGIN, then one statement that locks the feeds rows in id order: the only order in which anybody takes
+ * several, so two changes cannot deadlock on them. Entries are gathered in memory; commit writes them all, the heads,
+ * epochs and closings with one statement, and commits. What was committed is told after that, so a hung Redis delays
+ * nobody.
  *
- * A COMMIT whose answer is lost (the connection died, the deadline passed) is reported as ST_UNAVAILABLE although it may
- * have happened; then nobody is told here, and the gateways learn of it from the digest. */
+ * A COMMIT whose answer is lost (the connection died, the deadline passed) is reported as ST_UNAVAILABLE although it
+ * may have happened; then nobody is told here, and the gateways learn of it from the digest. */
 #include "services/chat/change.h"
 #include "lib/base/log.h"
 #include "services/chat/chat.h"
@@ -37,7 +38,9 @@ static status begin(struct change *ch, const uint64_t *scopes, size_t n, status 
     if (n == 0)
         return ST_OK;
     struct db_rows *r;
-    st = change_query(ch, &r, "SELECT scope_id, head FROM feeds WHERE scope_id = ANY($1::bigint[]) AND NOT closed ORDER BY scope_id FOR NO KEY UPDATE",
+    st = change_query(ch, &r,
+                      "SELECT scope_id, head FROM feeds WHERE scope_id = ANY($1::bigint[]) AND NOT closed ORDER BY "
+                      "scope_id FOR NO KEY UPDATE",
                       DB_IDS(scopes, n));
     if (st != ST_OK)
         return st;
@@ -85,7 +88,8 @@ struct db *change_db(struct change *ch)
     return ch->db;
 }
 
-status change_query_params(struct change *ch, struct db_rows **ret, const char *sql, const struct db_param *params, size_t n)
+status change_query_params(struct change *ch, struct db_rows **ret, const char *sql, const struct db_param *params,
+                           size_t n)
 {
     return chat_query_params(ch->call, ch->db, ret, sql, params, n);
 }
@@ -153,8 +157,9 @@ static void fill_entries(struct change *ch, struct entry_columns *to)
 {
     struct arena *a = call_arena(ch->call);
     unsigned n = ch->n_entries;
-    *to = (struct entry_columns){ARENA_ARRAY(a, uint64_t, n), ARENA_ARRAY(a, uint64_t, n), ARENA_ARRAY(a, uint64_t, n),
-                                 ARENA_ARRAY(a, int64_t, n), ARENA_ARRAY(a, int64_t, n), ARENA_ARRAY(a, struct db_blob, n)};
+    *to = (struct entry_columns){ARENA_ARRAY(a, uint64_t, n), ARENA_ARRAY(a, uint64_t, n),
+                                 ARENA_ARRAY(a, uint64_t, n), ARENA_ARRAY(a, int64_t, n),
+                                 ARENA_ARRAY(a, int64_t, n),  ARENA_ARRAY(a, struct db_blob, n)};
     for (unsigned i = 0; i < n; i++) {
         const Hubbub__V1__FeedEntry *e = ch->entries[i];
         to->scopes[i] = e->scope_id;
@@ -181,18 +186,21 @@ static status write_entries(struct change *ch)
         closes[i] = ch->scopes[i].close;
     }
     struct db_rows *r;
-    return change_query(ch, &r,
-                        "WITH e AS (INSERT INTO feed_entries (scope_id, seq, slot, topic, type, ref, payload)"
-                        " SELECT x.scope_id, x.seq, ((extract(epoch FROM clock_timestamp())::bigint / 21600) % 4)::smallint, x.topic, x.type,"
-                        " nullif(x.ref, 0), x.payload"
-                        " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bytea[])"
-                        " AS x (scope_id, seq, topic, type, ref, payload))"
-                        " UPDATE feeds f SET head = x.head, epoch = f.epoch + x.fence, closed = x.close = 1"
-                        " FROM unnest($7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]) AS x (scope_id, head, fence, close)"
-                        " WHERE f.scope_id = x.scope_id",
-                        DB_IDS(e.scopes, ch->n_entries), DB_IDS(e.seqs, ch->n_entries), DB_IDS(e.topics, ch->n_entries), DB_I64S(e.types, ch->n_entries),
-                        DB_I64S(e.refs, ch->n_entries), DB_BYTES_ARRAY(e.payloads, ch->n_entries), DB_IDS(ids, ch->n_scopes), DB_IDS(heads, ch->n_scopes),
-                        DB_I64S(fences, ch->n_scopes), DB_I64S(closes, ch->n_scopes));
+    return change_query(
+        ch, &r,
+        "WITH e AS (INSERT INTO feed_entries (scope_id, seq, slot, topic, type, ref, payload)"
+        " SELECT x.scope_id, x.seq, ((extract(epoch FROM clock_timestamp())::bigint / 21600) % 4)::smallint, x.topic, "
+        "x.type,"
+        " nullif(x.ref, 0), x.payload"
+        " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bytea[])"
+        " AS x (scope_id, seq, topic, type, ref, payload))"
+        " UPDATE feeds f SET head = x.head, epoch = f.epoch + x.fence, closed = x.close = 1"
+        " FROM unnest($7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]) AS x (scope_id, head, fence, close)"
+        " WHERE f.scope_id = x.scope_id",
+        DB_IDS(e.scopes, ch->n_entries), DB_IDS(e.seqs, ch->n_entries), DB_IDS(e.topics, ch->n_entries),
+        DB_I64S(e.types, ch->n_entries), DB_I64S(e.refs, ch->n_entries), DB_BYTES_ARRAY(e.payloads, ch->n_entries),
+        DB_IDS(ids, ch->n_scopes), DB_IDS(heads, ch->n_scopes), DB_I64S(fences, ch->n_scopes),
+        DB_I64S(closes, ch->n_scopes));
 }
 
 static bool has_effect(const struct change *ch)

@@ -11,7 +11,8 @@ struct chat *chat_create(const struct chat_config *config)
     if (!chat)
         log_fatal("no memory for the service");
     chat->config = *config;
-    chat->db = db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS + 2); /* 2: migrations, janitor */
+    chat->db =
+        db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS + 2); /* 2: migrations, janitor */
     chat->bus = config->redis_url ? bus_publisher_create(config->redis_url) : NULL;
     chat->writer = writer_create(chat->db, chat->bus);
     chat->feeds = feed_store_create(chat->db);
@@ -53,7 +54,8 @@ status chat_lease(struct call *c, struct db **ret)
     return st == ST_OK ? ST_OK : chat_db_failed(c, NULL, st, "lease a connection");
 }
 
-status chat_query_params(struct call *c, struct db *d, struct db_rows **ret, const char *sql, const struct db_param *params, size_t n)
+status chat_query_params(struct call *c, struct db *d, struct db_rows **ret, const char *sql,
+                         const struct db_param *params, size_t n)
 {
     status st = db_query(d, call_arena(c), call_deadline_ms(c), sql, params, n, ret);
     return st == ST_OK ? ST_OK : chat_db_failed(c, d, st, "query");
@@ -84,7 +86,8 @@ static struct topic topic_of(const Hubbub__V1__FeedEntry *e)
     return (struct topic){"guild", e->scope_id};
 }
 
-static void publish(struct bus_publisher *bus, const Hubbub__V1__Generation *g, Hubbub__V1__FeedEntry *const *entries, size_t n, struct topic to)
+static void publish(struct bus_publisher *bus, const Hubbub__V1__Generation *g, Hubbub__V1__FeedEntry *const *entries,
+                    size_t n, struct topic to)
 {
     Hubbub__V1__BusMessage m = HUBBUB__V1__BUS_MESSAGE__INIT;
     m.generation = (Hubbub__V1__Generation *)g;
@@ -99,7 +102,8 @@ static void publish(struct bus_publisher *bus, const Hubbub__V1__Generation *g, 
     free(packed);
 }
 
-void chat_publish(struct bus_publisher *bus, const Hubbub__V1__Generation *g, Hubbub__V1__FeedEntry *const *entries, size_t n)
+void chat_publish(struct bus_publisher *bus, const Hubbub__V1__Generation *g, Hubbub__V1__FeedEntry *const *entries,
+                  size_t n)
 {
     if (!bus)
         return;

@@ -32,7 +32,8 @@ static inline struct chat *chat_of(struct call *c)
 {
     return call_server_user(c);
 }
-/* Records a failure of the database for the log and tells the client when to come again; returns st. what: "read a page". */
+/* Records a failure of the database for the log and tells the client when to come again; returns st. what: "read a
+ * page". */
 status chat_db_failed(struct call *, struct db *or_null, status st, const char *what) MUST_CHECK;
 /* In the arena. */
 Hubbub__V1__Generation *chat_generation(struct arena *, struct db_generation);
@@ -40,4 +41,5 @@ Hubbub__V1__Generation *chat_generation(struct arena *, struct db_generation);
 /* How many entries one bus message carries at most. */
 enum { TELL_ENTRIES_MAX = 100 };
 /* Publishes entries that were committed: consecutive ones of a topic in one message. */
-void chat_publish(struct bus_publisher *or_null, const Hubbub__V1__Generation *, Hubbub__V1__FeedEntry *const *, size_t n);
+void chat_publish(struct bus_publisher *or_null, const Hubbub__V1__Generation *, Hubbub__V1__FeedEntry *const *,
+                  size_t n);

@@ -1,11 +1,11 @@
 /* feed_store.c - the digest and the ranges.
  *
- * The digest's exactness: a transaction's entries carry its xid; the next token is the xmin of the very snapshot that the
- * statement saw, so whatever it did not see has an xid at or above the token. A time column could not say that.
+ * The digest's exactness: a transaction's entries carry its xid; the next token is the xmin of the very snapshot that
+ * the statement saw, so whatever it did not see has an xid at or above the token. A time column could not say that.
  *
- * Single flight: a flight is one statement asked with one token. A caller joins the newest one when that token is not above its
- * own (the answer then holds all that it asks for, and perhaps more) and it began at most DIGEST_MS ago. The callers' threads
- * do the work: who finds no flight flies. A flight's answer lives until its last reader copied it. */
+ * Single flight: a flight is one statement asked with one token. A caller joins the newest one when that token is not
+ * above its own (the answer then holds all that it asks for, and perhaps more) and it began at most DIGEST_MS ago. The
+ * callers' threads do the work: who finds no flight flies. A flight's answer lives until its last reader copied it. */
 #include "services/chat/feed_store.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -18,7 +18,8 @@
 enum { READ_LIMIT = 200, READ_MAX = 500, EVENT_CREATE = 1, EVENT_UPDATE = 2, EVENT_DELETE = 3 };
 
 static struct metric digests_total = METRIC_COUNTER("hubbub_digests_total", "Digest statements", "");
-static struct metric digests_shared = METRIC_COUNTER("hubbub_digests_shared_total", "Digest calls that shared another's statement", "");
+static struct metric digests_shared =
+    METRIC_COUNTER("hubbub_digests_shared_total", "Digest calls that shared another's statement", "");
 
 struct flight {
     uint64_t token;
@@ -81,8 +82,10 @@ static status ask(struct flight *f, struct db_pool *pool, int64_t deadline_ms)
     metric_add(&digests_total, 1);
     f->generation = db_generation(d);
     return db_run(d, f->arena, deadline_ms, &f->rows,
-                  "SELECT 0, 0, pg_snapshot_xmin(pg_current_snapshot())::text, EXISTS (SELECT FROM feed_truncations WHERE xid >= $1::text::xid8)"
-                  " UNION ALL SELECT * FROM (SELECT scope_id, max(seq), NULL, NULL::boolean FROM feed_entries WHERE xid >= $1::text::xid8 GROUP BY 1) e",
+                  "SELECT 0, 0, pg_snapshot_xmin(pg_current_snapshot())::text, EXISTS (SELECT FROM feed_truncations "
+                  "WHERE xid >= $1::text::xid8)"
+                  " UNION ALL SELECT * FROM (SELECT scope_id, max(seq), NULL, NULL::boolean FROM feed_entries WHERE "
+                  "xid >= $1::text::xid8 GROUP BY 1) e",
                   DB_ID(f->token));
 }
 
@@ -142,7 +145,8 @@ static status first_token(struct call *c, Hubbub__V1__HeadsResponse *ret)
     return ST_OK;
 }
 
-status feed_store_heads(struct feed_store *s, struct call *c, const Hubbub__V1__HeadsRequest *req, Hubbub__V1__HeadsResponse *ret)
+status feed_store_heads(struct feed_store *s, struct call *c, const Hubbub__V1__HeadsRequest *req,
+                        Hubbub__V1__HeadsResponse *ret)
 {
     if (!req->has_token)
         return first_token(c, ret);
@@ -171,18 +175,30 @@ status feed_store_heads(struct feed_store *s, struct call *c, const Hubbub__V1__
 
 /* ---- Ranges ------------------------------------------------------------------------------------------------------ */
 
-enum { AT_SEQ = 1, AT_TOPIC, AT_TYPE, AT_REF, AT_PAYLOAD, AT_HAS_MEMBER, AT_MEMBER, AT_MESSAGE = AT_MEMBER + ROWS_MEMBER_ONLY_N };
-#define READ_SQL                                                                                                                            \
-    "SELECT f.head, e.seq, e.topic, e.type, e.ref, e.payload, m.user_id IS NOT NULL, " ROWS_MEMBER_ONLY ", " ROWS_MESSAGE                   \
-    " FROM feeds f LEFT JOIN LATERAL (SELECT * FROM feed_entries n WHERE n.scope_id = f.scope_id AND n.seq > $2 ORDER BY n.seq LIMIT $3) e" \
-    " ON true LEFT JOIN messages x ON e.type IN (1, 2) AND x.channel_id = e.topic AND x.id = e.ref"                                        \
-    " LEFT JOIN users u ON u.id = x.author_id LEFT JOIN members m ON m.guild_id = f.scope_id AND m.user_id = x.author_id"                   \
+enum {
+    AT_SEQ = 1,
+    AT_TOPIC,
+    AT_TYPE,
+    AT_REF,
+    AT_PAYLOAD,
+    AT_HAS_MEMBER,
+    AT_MEMBER,
+    AT_MESSAGE = AT_MEMBER + ROWS_MEMBER_ONLY_N
+};
+#define READ_SQL                                                                                                       \
+    "SELECT f.head, e.seq, e.topic, e.type, e.ref, e.payload, m.user_id IS NOT NULL, " ROWS_MEMBER_ONLY                \
+    ", " ROWS_MESSAGE " FROM feeds f LEFT JOIN LATERAL (SELECT * FROM feed_entries n WHERE n.scope_id = f.scope_id "   \
+                      "AND n.seq > $2 ORDER BY n.seq LIMIT $3) e"                                                      \
+    " ON true LEFT JOIN messages x ON e.type IN (1, 2) AND x.channel_id = e.topic AND x.id = e.ref"                    \
+    " LEFT JOIN users u ON u.id = x.author_id LEFT JOIN members m ON m.guild_id = f.scope_id AND m.user_id = "         \
+    "x.author_id"                                                                                                      \
     " WHERE f.scope_id = $1 ORDER BY e.seq"
 
 static Hubbub__V1__Event *message_deleted(struct arena *a, const struct db_rows *r, unsigned row, uint64_t scope_id)
 {
     Hubbub__V1__Event *event = PB_NEW(a, Hubbub__V1__Event, hubbub__v1__event);
-    Hubbub__V1__MessageDeleted *m = event->message_delete = PB_NEW(a, Hubbub__V1__MessageDeleted, hubbub__v1__message_deleted);
+    Hubbub__V1__MessageDeleted *m = event->message_delete =
+        PB_NEW(a, Hubbub__V1__MessageDeleted, hubbub__v1__message_deleted);
     PB_SET(m, id, db_u64(r, row, AT_REF));
     PB_SET(m, channel_id, db_u64(r, row, AT_TOPIC));
     PB_SET(m, guild_id, scope_id);
@@ -190,7 +206,8 @@ static Hubbub__V1__Event *message_deleted(struct arena *a, const struct db_rows 
 }
 
 /* NULL when the message's row is gone. */
-static Hubbub__V1__Event *message_event(struct arena *a, const struct db_rows *r, unsigned row, uint64_t scope_id, const char *public_url)
+static Hubbub__V1__Event *message_event(struct arena *a, const struct db_rows *r, unsigned row, uint64_t scope_id,
+                                        const char *public_url)
 {
     if (db_i64(r, row, AT_TYPE) == EVENT_DELETE)
         return message_deleted(a, r, row, scope_id);

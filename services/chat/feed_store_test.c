@@ -1,9 +1,9 @@
-/* The feeds against a real PostgreSQL: a digest misses no entry of a transaction that overlaps it, a range joins what its
- * messages say now, a truncated slot is told of, and snapshots and sessions are of one moment. */
-#include "services/chat/feed_store.h"
+/* The feeds against a real PostgreSQL: a digest misses no entry of a transaction that overlaps it, a range joins what
+ * its messages say now, a truncated slot is told of, and snapshots and sessions are of one moment. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/chat/credentials.h"
+#include "services/chat/feed_store.h"
 #include "services/chat/janitor.h"
 #include "services/chat/testing/fixture.h"
 #include "tests/support/postgres.h"
@@ -94,11 +94,13 @@ static void *write_slowly(void *user)
     for (int i = 0; i < 40; i++) {
         struct db *d = begin();
         struct db_rows *r;
-        ck_assert_int_eq(db_run(d, a, clock_mono_ms() + 5000, &r,
-                                "WITH f AS (UPDATE feeds SET head = head + 1 WHERE scope_id = $1 RETURNING scope_id, head)"
-                                " INSERT INTO feed_entries (scope_id, seq, slot, topic, type) SELECT scope_id, head, 1, scope_id, 20 FROM f",
-                                DB_ID(rand_r(&seed) % 2 ? FIXTURE_GUILD : FIXTURE_OTHER_GUILD)),
-                         ST_OK);
+        ck_assert_int_eq(
+            db_run(d, a, clock_mono_ms() + 5000, &r,
+                   "WITH f AS (UPDATE feeds SET head = head + 1 WHERE scope_id = $1 RETURNING scope_id, head)"
+                   " INSERT INTO feed_entries (scope_id, seq, slot, topic, type) SELECT scope_id, head, 1, scope_id, "
+                   "20 FROM f",
+                   DB_ID(rand_r(&seed) % 2 ? FIXTURE_GUILD : FIXTURE_OTHER_GUILD)),
+            ST_OK);
         usleep(rand_r(&seed) % 30000);
         run(d, rand_r(&seed) % 4 ? "COMMIT" : "ROLLBACK");
         db_release(d);
@@ -155,7 +157,8 @@ START_TEST(a_truncated_slot_lapses_older_tokens)
     /* an entry of period p - 3, which stands in the slot of p + 1 */
     fixture_exec(&fixture, "INSERT INTO feed_entries (scope_id, seq, slot, topic, type) VALUES (1000, 1,"
                            " (extract(epoch FROM clock_timestamp())::bigint / 21600 + 1) % 4, 1000, 20);"
-                           " INSERT INTO send_keys VALUES (1, 1, 'old', 1, (extract(epoch FROM clock_timestamp())::bigint / 21600 + 1) % 4),"
+                           " INSERT INTO send_keys VALUES (1, 1, 'old', 1, (extract(epoch FROM "
+                           "clock_timestamp())::bigint / 21600 + 1) % 4),"
                            " (1, 1, 'new', 2, (extract(epoch FROM clock_timestamp())::bigint / 21600) % 4)");
     uint64_t new = ask(old).token;
     ck_assert_int_eq(janitor_round(fixture.chat->db), ST_OK);
@@ -257,7 +260,9 @@ START_TEST(a_session_opens_with_its_guilds)
     token_hash("secret", hash);
     struct db *d = begin();
     struct db_rows *rows;
-    ck_assert_int_eq(db_run(d, fixture.arena, clock_mono_ms() + 2000, &rows, "INSERT INTO tokens (hash, user_id) VALUES ($1, 102)", DB_BYTES(hash, sizeof hash)), ST_OK);
+    ck_assert_int_eq(db_run(d, fixture.arena, clock_mono_ms() + 2000, &rows,
+                            "INSERT INTO tokens (hash, user_id) VALUES ($1, 102)", DB_BYTES(hash, sizeof hash)),
+                     ST_OK);
     run(d, "COMMIT");
     db_release(d);
     fixture_send(&fixture, FIXTURE_MEMBER, FIXTURE_OTHER_CHANNEL, "text", NULL, NULL);

@@ -2,6 +2,7 @@
  * argon2 takes tens of milliseconds. What was read before is compared again in the transaction that follows. */
 #include "lib/base/clock.h"
 #include "lib/wire/wire.h"
+#include "services/chat/accounts.h"
 #include "services/chat/chat.h"
 #include "services/chat/credentials.h"
 #include "services/chat/handlers.h"
@@ -61,10 +62,14 @@ static status check_email(struct call *c, const char *email)
 
 /* ---- Register -------------------------------------------------------------------------------------------------- */
 
+enum { PASSWORD_MIN = 8, PASSWORD_MAX = 72 }; /* code points, as RegisterRequest says */
+
 struct new_account {
     char *username, *hash;
     uint64_t id, guild_id; /* guild_id: of the invite, or 0 */
     bool first;            /* there is no account yet: it becomes the administrator and needs no invite */
+    bool by_operator;      /* asks for no leave: neither registration mode nor age nor consent */
+    bool admin;            /* becomes an administrator although not the first */
 };
 
 static status check_age(struct call *c, const char *date)
@@ -86,7 +91,7 @@ static status check_form(struct call *c, const Hubbub__V1__RegisterRequest *req,
     status st = check_username(c, req->username, &n->username);
     status email = check_email(c, req->email), age = check_age(c, req->date_of_birth);
     status consent = ST_OK;
-    if (!req->consent)
+    if (!req->consent && !n->by_operator)
         consent = call_fail_field(c, "consent", "BASE_TYPE_REQUIRED", "This field is required");
     return st != ST_OK ? st : email != ST_OK ? email : age != ST_OK ? age : consent;
 }
@@ -115,6 +120,8 @@ static status admit(struct call *c, const Hubbub__V1__RegisterRequest *req, stru
     }
     enum registration mode = chat_of(c)->config.registration;
     bool has_invite = *text_of(req->invite);
+    if (n->by_operator)
+        return ST_OK;
     if (mode == REGISTRATION_CLOSED && !n->first)
         return call_fail(c, ST_REGISTRATION_CLOSED, "closed by the configuration");
     if (mode == REGISTRATION_INVITE && !n->first && !has_invite)
@@ -134,7 +141,8 @@ static status settle_first(struct call *c, struct change *ch, struct new_account
     status st = change_query(ch, &rows, "SELECT pg_advisory_xact_lock(hashtext('hubbub first account'))");
     if (st == ST_OK)
         st = read_first(c, change_db(ch), &n->first);
-    if (st == ST_OK && !n->first && chat_of(c)->config.registration != REGISTRATION_OPEN && !n->guild_id)
+    bool open = n->by_operator || chat_of(c)->config.registration == REGISTRATION_OPEN;
+    if (st == ST_OK && !n->first && !open && !n->guild_id)
         st = call_fail(c, ST_REGISTRATION_CLOSED, "somebody else was the first");
     return st;
 }
@@ -149,7 +157,7 @@ static status insert_account(struct call *c, struct change *ch, const Hubbub__V1
                           "INSERT INTO users (id, username, global_name, email, password_hash, admin, date_of_birth) "
                           "VALUES (next_id(), $1, $2, $3, $4, $5, $6::date) ON CONFLICT DO NOTHING RETURNING id",
                           DB_TEXT(n->username), DB_TEXT_OR_NULL(req->global_name), DB_TEXT_OR_NULL(req->email),
-                          DB_TEXT(n->hash), DB_BOOL(n->first), DB_TEXT_OR_NULL(req->date_of_birth));
+                          DB_TEXT(n->hash), DB_BOOL(n->first || n->admin), DB_TEXT_OR_NULL(req->date_of_birth));
     if (st != ST_OK)
         return st;
     if (!db_count(rows)) {
@@ -190,6 +198,42 @@ static status sign_up(struct call *c, const Hubbub__V1__RegisterRequest *req, Hu
     return st;
 }
 
+status account_check_password(struct call *c, const char *password)
+{
+    size_t n = 0;
+    for (const char *s = text_of(password); *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    if (n >= PASSWORD_MIN && n <= PASSWORD_MAX)
+        return ST_OK;
+    return call_fail_field(c, "password", "BASE_TYPE_BAD_LENGTH",
+                           arena_printf(call_arena(c), "Must be between %d and %d in length.", PASSWORD_MIN,
+                                        PASSWORD_MAX));
+}
+
+status account_create_by_operator(struct call *c, const Hubbub__V1__RegisterRequest *req, bool admin, uint64_t *ret_id)
+{
+    struct new_account n = {.by_operator = true, .admin = admin};
+    status st = check_form(c, req, &n), password = account_check_password(c, req->password);
+    if (st == ST_OK)
+        st = password;
+    if (st == ST_OK)
+        st = admit(c, req, &n);
+    if (st != ST_OK)
+        return st;
+    n.hash = password_hash(call_arena(c), req->password);
+    if (!n.hash)
+        return call_fail(c, ST_OVERLOADED, "no memory for argon2");
+    CHANGE_OWNED struct change *ch = NULL;
+    st = change_begin(c, NULL, 0, ST_INTERNAL, &ch);
+    if (st == ST_OK)
+        st = insert_account(c, ch, req, &n);
+    if (st == ST_OK)
+        st = change_commit(ch);
+    if (st == ST_OK)
+        *ret_id = n.id;
+    return st;
+}
+
 /* ---- Tokens ---------------------------------------------------------------------------------------------------- */
 
 static status invalid_login(struct call *c)
@@ -199,24 +243,31 @@ static status invalid_login(struct call *c)
     return call_fail_field(c, "password", code, text);
 }
 
-static status find_login(struct call *c, const char *login, uint64_t *ret_id, const char **ret_hash)
+struct login {
+    uint64_t id;
+    const char *hash; /* NULL: nobody */
+    bool disabled;
+};
+
+static status find_login(struct call *c, const char *login, struct login *ret)
 {
     DB_LEASED struct db *d = NULL;
     struct db_rows *rows;
     status st = chat_lease(c, &d);
     if (st == ST_OK)
         st = chat_query(c, d, &rows,
-                        "SELECT id, password_hash FROM users WHERE NOT bot AND "
+                        "SELECT id, password_hash, disabled FROM users WHERE NOT bot AND "
                         "(" SAME_NAME("username", "$1") " OR lower(email) = lower($1)) LIMIT 1",
                         DB_TEXT(login));
     if (st != ST_OK)
         return st;
-    *ret_id = db_count(rows) ? db_u64(rows, 0, 0) : 0;
-    *ret_hash = db_count(rows) ? db_text(rows, 0, 1) : NULL;
+    *ret = (struct login){0};
+    if (db_count(rows))
+        *ret = (struct login){db_u64(rows, 0, 0), db_text(rows, 0, 1), db_bool(rows, 0, 2)};
     return ST_OK;
 }
 
-/* FOR SHARE: a change of the password that runs now either ends this token or is seen here. */
+/* FOR SHARE: a change of the password, or the account's disabling, that runs now either ends this token or is seen here. */
 static status issue_if_unchanged(struct call *c, uint64_t id, const char *hash, char **ret_token)
 {
     uint8_t digest[TOKEN_HASH_N];
@@ -228,7 +279,7 @@ static status issue_if_unchanged(struct call *c, uint64_t id, const char *hash, 
     if (st == ST_OK)
         st = chat_query(c, d, &rows,
                         "INSERT INTO tokens (hash, user_id) SELECT $1, id FROM users WHERE id = $2 AND password_hash = "
-                        "$3 FOR SHARE",
+                        "$3 AND NOT disabled FOR SHARE",
                         DB_BYTES(digest, sizeof digest), DB_ID(id), DB_TEXT(hash));
     if (st == ST_OK && db_affected(rows) != 1)
         return invalid_login(c);
@@ -236,18 +287,25 @@ static status issue_if_unchanged(struct call *c, uint64_t id, const char *hash, 
     return st;
 }
 
+/* Told only to somebody who knows the password. */
+static status disabled_account(struct call *c)
+{
+    return call_fail_field(c, "login", "ACCOUNT_DISABLED", "This account is disabled. Ask who runs this server.");
+}
+
 static status login(struct call *c, const Hubbub__V1__LoginRequest *req, Hubbub__V1__TokenResponse *resp)
 {
-    uint64_t id;
-    const char *hash;
-    status st = find_login(c, text_of(req->login), &id, &hash);
+    struct login l;
+    status st = find_login(c, text_of(req->login), &l);
     if (st != ST_OK)
         return st;
-    if (!password_verify(hash, text_of(req->password))) /* nobody's hash: as slow, and false */
+    if (!password_verify(l.hash, text_of(req->password))) /* nobody's hash: as slow, and false */
         return invalid_login(c);
-    st = issue_if_unchanged(c, id, hash, &resp->token);
+    if (l.disabled)
+        return disabled_account(c);
+    st = issue_if_unchanged(c, l.id, l.hash, &resp->token);
     if (st == ST_OK)
-        PB_SET(resp, user_id, id);
+        PB_SET(resp, user_id, l.id);
     return st;
 }
 
@@ -359,7 +417,7 @@ static status update_account(struct call *c, struct change *ch, const struct acc
                          "UPDATE users u SET username = coalesce($2, u.username), global_name = CASE WHEN $3 THEN $4 "
                          "ELSE u.global_name END, "
                          "email = CASE WHEN $5 THEN $6 ELSE u.email END, password_hash = coalesce($7, u.password_hash) "
-                         "WHERE u.id = $1 AND ($8::text IS NULL OR u.password_hash = $8) RETURNING " ROWS_ME,
+                         "WHERE u.id = $1 AND NOT u.disabled AND ($8::text IS NULL OR u.password_hash = $8) RETURNING " ROWS_ME,
                          DB_ID(user), DB_TEXT_OR_NULL(e->username), DB_BOOL(e->global_name_set),
                          DB_TEXT_OR_NULL(e->global_name), DB_BOOL(e->email_set), DB_TEXT_OR_NULL(e->email),
                          DB_TEXT_OR_NULL(e->new_hash), DB_TEXT_OR_NULL(e->old_hash));

@@ -29,6 +29,7 @@ static Hubbub__V1__Application *read_application(struct arena *arena, const stru
     a->description = (char *)db_text(rows, row, 2);
     PB_SET(a, bot_public, db_bool(rows, row, 3));
     PB_SET(a, flags, db_u64(rows, row, 4));
+    PB_SET(a, flags_new, a->flags);
     a->verify_key = (char *)db_text(rows, row, 5);
     a->owner = rows_user(arena, rows, row, AT_OWNER);
     if (!db_is_null(rows, row, AT_BOT_ID))
@@ -198,45 +199,13 @@ static status create_bot(struct call *c, const Hubbub__V1__ApplicationRequest *r
 
 /* ---- Delete ---------------------------------------------------------------------------------------------------- */
 
-static status next_guild(struct call *c, uint64_t bot_id, uint64_t *ret)
-{
-    DB_LEASED struct db *d = NULL;
-    struct db_rows *rows;
-    status st = chat_lease(c, &d);
-    if (st == ST_OK)
-        st = chat_query(c, d, &rows, "SELECT guild_id FROM members WHERE user_id = $1 LIMIT 1", DB_ID(bot_id));
-    if (st == ST_OK)
-        *ret = db_count(rows) ? db_u64(rows, 0, 0) : 0;
-    return st;
-}
-
-/* One guild a transaction: no guild waits for another. */
-static status leave_all(struct call *c, uint64_t bot_id)
-{
-    for (;;) {
-        uint64_t guild_id;
-        status st = next_guild(c, bot_id, &guild_id);
-        if (st != ST_OK || !guild_id)
-            return st;
-        CHANGE_OWNED struct change *ch = NULL;
-        const uint64_t scopes[] = {guild_id, bot_id};
-        st = change_begin(c, scopes, 2, ST_UNKNOWN_GUILD, &ch);
-        if (st == ST_OK)
-            st = member_remove(c, ch, guild_id, bot_id);
-        if (st == ST_OK)
-            st = change_commit(ch);
-        if (st != ST_OK && st != ST_UNKNOWN_GUILD && st != ST_UNKNOWN_MEMBER) /* those: somebody else removed it */
-            return st;
-    }
-}
-
 /* The bot leaves its guilds and its tokens end; its user row stays for the messages that it wrote. */
 static status delete_application(struct call *c, const Hubbub__V1__ApplicationRequest *req, Hubbub__V1__Empty *resp)
 {
     Hubbub__V1__Application *a;
     status st = find_own(c, req->application_id, &a);
     if (st == ST_OK && a->bot)
-        st = leave_all(c, a->id);
+        st = member_leave_all(c, a->id);
     if (st != ST_OK)
         return st;
     CHANGE_OWNED struct change *ch = NULL;
@@ -248,7 +217,7 @@ static status delete_application(struct call *c, const Hubbub__V1__ApplicationRe
         st = change_query(ch, &rows, "DELETE FROM applications WHERE id = $1", DB_ID(a->id));
     if (st == ST_OK)
         st = change_commit(ch);
-    return st == ST_OK && a->bot ? leave_all(c, a->id) : st; /* one that it was added to meanwhile */
+    return st == ST_OK && a->bot ? member_leave_all(c, a->id) : st; /* one that it was added to meanwhile */
 }
 
 /* ---- Authorize ------------------------------------------------------------------------------------------------- */

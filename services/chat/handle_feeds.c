@@ -31,7 +31,9 @@ static status begin_snapshot(struct call *c, struct db **ret)
 static status read_head(struct call *c, struct db *d, uint64_t guild_id, uint64_t *ret_head, uint64_t *ret_count)
 {
     struct db_rows *r;
-    status st = chat_query(c, d, &r, "SELECT f.head, g.member_count FROM feeds f JOIN guilds g ON g.id = f.scope_id WHERE f.scope_id = $1 AND NOT f.closed",
+    status st = chat_query(c, d, &r,
+                           "SELECT f.head, g.member_count FROM feeds f JOIN guilds g ON g.id = f.scope_id WHERE "
+                           "f.scope_id = $1 AND NOT f.closed",
                            DB_ID(guild_id));
     if (st != ST_OK)
         return st;
@@ -42,13 +44,17 @@ static status read_head(struct call *c, struct db *d, uint64_t guild_id, uint64_
     return ST_OK;
 }
 
-static status read_members(struct call *c, struct db *d, const Hubbub__V1__SnapshotRequest *req, Hubbub__V1__SnapshotResponse *ret)
+static status read_members(struct call *c, struct db *d, const Hubbub__V1__SnapshotRequest *req,
+                           Hubbub__V1__SnapshotResponse *ret)
 {
     struct db_rows *r;
     status st = chat_query(c, d, &r,
-                           "(SELECT " ROWS_MEMBER ", 0 FROM members m JOIN users u ON u.id = m.user_id WHERE m.guild_id = $1 AND m.user_id = ANY($2::bigint[]) LIMIT $3)"
-                           " UNION ALL (SELECT " ROWS_MEMBER ", 1 FROM (SELECT * FROM members WHERE guild_id = $1 AND user_id <> ALL($2::bigint[])"
-                           " ORDER BY joined_at, user_id LIMIT $3) m JOIN users u ON u.id = m.user_id ORDER BY m.joined_at, m.user_id) LIMIT $3",
+                           "(SELECT " ROWS_MEMBER ", 0 FROM members m JOIN users u ON u.id = m.user_id WHERE "
+                                                  "m.guild_id = $1 AND m.user_id = ANY($2::bigint[]) LIMIT $3)"
+                           " UNION ALL (SELECT " ROWS_MEMBER
+                           ", 1 FROM (SELECT * FROM members WHERE guild_id = $1 AND user_id <> ALL($2::bigint[])"
+                           " ORDER BY joined_at, user_id LIMIT $3) m JOIN users u ON u.id = m.user_id ORDER BY "
+                           "m.joined_at, m.user_id) LIMIT $3",
                            DB_ID(req->guild_id), DB_IDS(req->user_ids, req->n_user_ids), DB_I64(MEMBERS_MAX));
     if (st != ST_OK)
         return st;
@@ -86,7 +92,8 @@ static status read_self(struct call *c, struct db *d, uint64_t user_id, Hubbub__
 {
     struct db_rows *r;
     status st = chat_query(c, d, &r,
-                           "SELECT " ROWS_ME ", f.head, pg_snapshot_xmin(pg_current_snapshot())::text FROM users u JOIN feeds f ON f.scope_id = u.id WHERE u.id = $1",
+                           "SELECT " ROWS_ME ", f.head, pg_snapshot_xmin(pg_current_snapshot())::text FROM users u "
+                                             "JOIN feeds f ON f.scope_id = u.id WHERE u.id = $1",
                            DB_ID(user_id));
     if (st != ST_OK)
         return st;
@@ -103,10 +110,11 @@ static status read_guilds(struct call *c, struct db *d, uint64_t user_id, Hubbub
 {
     struct arena *a = call_arena(c);
     struct db_rows *r;
-    status st = chat_query(c, d, &r,
-                           "SELECT " ROWS_MEMBER ", m.guild_id, f.head FROM members m JOIN users u ON u.id = m.user_id"
-                           " JOIN feeds f ON f.scope_id = m.guild_id AND NOT f.closed WHERE m.user_id = $1 ORDER BY m.guild_id",
-                           DB_ID(user_id));
+    status st =
+        chat_query(c, d, &r,
+                   "SELECT " ROWS_MEMBER ", m.guild_id, f.head FROM members m JOIN users u ON u.id = m.user_id"
+                   " JOIN feeds f ON f.scope_id = m.guild_id AND NOT f.closed WHERE m.user_id = $1 ORDER BY m.guild_id",
+                   DB_ID(user_id));
     if (st != ST_OK)
         return st;
     ret->n_guilds = db_count(r);
@@ -120,7 +128,8 @@ static status read_guilds(struct call *c, struct db *d, uint64_t user_id, Hubbub
     return ST_OK;
 }
 
-static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest *req, Hubbub__V1__OpenSessionResponse *ret)
+static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest *req,
+                           Hubbub__V1__OpenSessionResponse *ret)
 {
     DB_LEASED struct db *d = NULL;
     ret->identity = PB_NEW(call_arena(c), Hubbub__V1__Identity, hubbub__v1__identity);
@@ -143,7 +152,8 @@ static status get_member(struct call *c, const Hubbub__V1__GetMemberRequest *req
     status st = chat_lease(c, &d);
     if (st == ST_OK)
         st = chat_query(c, d, &r,
-                        "SELECT " ROWS_MEMBER ", f.head FROM feeds f LEFT JOIN members m ON m.guild_id = f.scope_id AND m.user_id = $2"
+                        "SELECT " ROWS_MEMBER
+                        ", f.head FROM feeds f LEFT JOIN members m ON m.guild_id = f.scope_id AND m.user_id = $2"
                         " LEFT JOIN users u ON u.id = m.user_id WHERE f.scope_id = $1 AND NOT f.closed",
                         DB_ID(req->guild_id), DB_ID(req->user_id));
     if (st != ST_OK)

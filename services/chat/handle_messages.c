@@ -1,8 +1,8 @@
 /* handle_messages.c - the service Messages.
  *
- * Create reads the author's rights and the guild's epoch in one query, builds the message as its event shows it, gives the
- * connection back and hands the row to the writer; ST_STALE (a right may have gone meanwhile) starts it over, with a fresh
- * look. Edit and Delete are changes: they hold the guild's feeds row, so rights cannot move under them. */
+ * Create reads the author's rights and the guild's epoch in one query, builds the message as its event shows it, gives
+ * the connection back and hands the row to the writer; ST_STALE (a right may have gone meanwhile) starts it over, with
+ * a fresh look. Edit and Delete are changes: they hold the guild's feeds row, so rights cannot move under them. */
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/wire/wire.h"
@@ -38,11 +38,15 @@ static status access_messages(struct call *c, struct db *d, uint64_t channel_id,
     return ST_OK;
 }
 
-static status load_message(struct call *c, struct db *d, uint64_t channel_id, uint64_t message_id, Hubbub__V1__Message **ret)
+static status load_message(struct call *c, struct db *d, uint64_t channel_id, uint64_t message_id,
+                           Hubbub__V1__Message **ret)
 {
     struct db_rows *r;
-    status st = chat_query(c, d, &r, "SELECT " ROWS_MESSAGE " FROM messages x LEFT JOIN users u ON u.id = x.author_id WHERE x.channel_id = $1 AND x.id = $2",
-                           DB_ID(channel_id), DB_ID(message_id));
+    status st =
+        chat_query(c, d, &r,
+                   "SELECT " ROWS_MESSAGE
+                   " FROM messages x LEFT JOIN users u ON u.id = x.author_id WHERE x.channel_id = $1 AND x.id = $2",
+                   DB_ID(channel_id), DB_ID(message_id));
     if (st != ST_OK)
         return st;
     if (db_count(r) == 0)
@@ -52,10 +56,13 @@ static status load_message(struct call *c, struct db *d, uint64_t channel_id, ui
 }
 
 /* The author's member as an event shows it; *ret stays NULL when they left the guild. */
-static status load_author_member(struct call *c, struct db *d, uint64_t guild_id, uint64_t user_id, Hubbub__V1__Member **ret)
+static status load_author_member(struct call *c, struct db *d, uint64_t guild_id, uint64_t user_id,
+                                 Hubbub__V1__Member **ret)
 {
     struct db_rows *r;
-    status st = chat_query(c, d, &r, "SELECT " ROWS_MEMBER " FROM members m JOIN users u ON u.id = m.user_id WHERE m.guild_id = $1 AND m.user_id = $2",
+    status st = chat_query(c, d, &r,
+                           "SELECT " ROWS_MEMBER
+                           " FROM members m JOIN users u ON u.id = m.user_id WHERE m.guild_id = $1 AND m.user_id = $2",
                            DB_ID(guild_id), DB_ID(user_id));
     if (st == ST_OK && db_count(r))
         *ret = rows_member(call_arena(c), r, 0, 0);
@@ -84,7 +91,9 @@ static status load_mentioned_users(struct call *c, struct db *d, const struct me
     m->n_mentions = 0;
     if (!from->n_users)
         return ST_OK;
-    status st = chat_query(c, d, &r, "SELECT " ROWS_USER " FROM users u WHERE u.id = ANY($1::bigint[]) ORDER BY array_position($1::bigint[], u.id)",
+    status st = chat_query(c, d, &r,
+                           "SELECT " ROWS_USER
+                           " FROM users u WHERE u.id = ANY($1::bigint[]) ORDER BY array_position($1::bigint[], u.id)",
                            DB_IDS(from->users, from->n_users));
     if (st != ST_OK)
         return st;
@@ -95,14 +104,18 @@ static status load_mentioned_users(struct call *c, struct db *d, const struct me
 }
 
 /* A role that may not be mentioned by everybody needs MENTION_EVERYONE. */
-static status load_mentioned_roles(struct call *c, struct db *d, const struct access *a, const struct mentions *from, Hubbub__V1__Message *m)
+static status load_mentioned_roles(struct call *c, struct db *d, const struct access *a, const struct mentions *from,
+                                   Hubbub__V1__Message *m)
 {
     struct db_rows *r;
     m->n_mention_roles = 0;
     if (!from->n_roles)
         return ST_OK;
-    status st = chat_query(c, d, &r, "SELECT id FROM roles WHERE guild_id = $1 AND id = ANY($2::bigint[]) AND id <> $1 AND (mentionable OR $3::boolean)",
-                           DB_ID(a->guild_id), DB_IDS(from->roles, from->n_roles), DB_BOOL(a->permissions & PERM_MENTION_EVERYONE));
+    status st = chat_query(c, d, &r,
+                           "SELECT id FROM roles WHERE guild_id = $1 AND id = ANY($2::bigint[]) AND id <> $1 AND "
+                           "(mentionable OR $3::boolean)",
+                           DB_ID(a->guild_id), DB_IDS(from->roles, from->n_roles),
+                           DB_BOOL(a->permissions & PERM_MENTION_EVERYONE));
     if (st != ST_OK)
         return st;
     m->mention_roles = ARENA_ARRAY(call_arena(c), uint64_t, db_count(r));
@@ -112,13 +125,14 @@ static status load_mentioned_roles(struct call *c, struct db *d, const struct ac
 }
 
 /* replied_to: whose message is replied to; 0: nobody's. */
-static status set_mentions(struct call *c, struct db *d, const struct access *a, const Hubbub__V1__AllowedMentions *allowed, uint64_t replied_to,
-                           Hubbub__V1__Message *m)
+static status set_mentions(struct call *c, struct db *d, const struct access *a,
+                           const Hubbub__V1__AllowedMentions *allowed, uint64_t replied_to, Hubbub__V1__Message *m)
 {
     const char *conflict = mentions_conflict(allowed);
     if (conflict)
-        return call_fail_field(c, "allowed_mentions", "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
-                               arena_printf(call_arena(c), "parse:[\"%s\"] and %s: [ids...] are mutually exclusive.", conflict, conflict));
+        return call_fail_field(
+            c, "allowed_mentions", "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
+            arena_printf(call_arena(c), "parse:[\"%s\"] and %s: [ids...] are mutually exclusive.", conflict, conflict));
     struct mentions found;
     mentions_parse(m->content, &found);
     mentions_allow(&found, allowed);
@@ -172,7 +186,8 @@ static status check_files(struct call *c, const Hubbub__V1__CreateMessageRequest
     return ST_OK;
 }
 
-static Hubbub__V1__Attachment *attachment_of(struct arena *a, const Hubbub__V1__CreateMessageRequest *req, size_t i, uint64_t id)
+static Hubbub__V1__Attachment *attachment_of(struct arena *a, const Hubbub__V1__CreateMessageRequest *req, size_t i,
+                                             uint64_t id)
 {
     Hubbub__V1__Attachment *file = arena_memdup(a, req->uploaded[i], sizeof *req->uploaded[i]);
     const Hubbub__V1__AttachmentInput *in = input_of(req, i < req->n_uploaded_index ? req->uploaded_index[i] : i);
@@ -186,7 +201,8 @@ static Hubbub__V1__Attachment *attachment_of(struct arena *a, const Hubbub__V1__
     return file;
 }
 
-static status set_files(struct call *c, struct db *d, const Hubbub__V1__CreateMessageRequest *req, Hubbub__V1__Message *m)
+static status set_files(struct call *c, struct db *d, const Hubbub__V1__CreateMessageRequest *req,
+                        Hubbub__V1__Message *m)
 {
     struct db_rows *r;
     status st = check_files(c, req);
@@ -203,13 +219,14 @@ static status set_files(struct call *c, struct db *d, const Hubbub__V1__CreateMe
 }
 
 /* The message that is replied to must stand in the channel. *ret_author: whose it is; 0 when it is gone and may be. */
-static status set_reference(struct call *c, struct db *d, const struct access *a, const Hubbub__V1__MessageReference *ref, Hubbub__V1__Message *m,
-                            uint64_t *ret_author)
+static status set_reference(struct call *c, struct db *d, const struct access *a,
+                            const Hubbub__V1__MessageReference *ref, Hubbub__V1__Message *m, uint64_t *ret_author)
 {
     struct db_rows *r;
     if (!ref || !ref->message_id)
         return ST_OK;
-    status st = chat_query(c, d, &r, "SELECT author_id, type FROM messages WHERE channel_id = $1 AND id = $2", DB_ID(a->channel_id), DB_ID(ref->message_id));
+    status st = chat_query(c, d, &r, "SELECT author_id, type FROM messages WHERE channel_id = $1 AND id = $2",
+                           DB_ID(a->channel_id), DB_ID(ref->message_id));
     if (st != ST_OK)
         return st;
     bool found = db_count(r) && (!ref->channel_id || ref->channel_id == a->channel_id);
@@ -218,7 +235,8 @@ static status set_reference(struct call *c, struct db *d, const struct access *a
     if (!found)
         return ST_OK;
     if (!message_is_ordinary((int)db_i64(r, 0, 1)))
-        return call_fail_field(c, "message_reference", "REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE", "Cannot reply to a system message");
+        return call_fail_field(c, "message_reference", "REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE",
+                               "Cannot reply to a system message");
     *ret_author = db_u64(r, 0, 0);
     PB_SET(m, type, MESSAGE_REPLY);
     m->message_reference = PB_NEW(call_arena(c), Hubbub__V1__MessageReference, hubbub__v1__message_reference);
@@ -244,7 +262,8 @@ static Hubbub__V1__Message *new_message(struct call *c, const Hubbub__V1__Create
 }
 
 /* Checks the request and builds the message as GET shows it, but for its id. */
-static status build_message(struct call *c, struct db *d, const struct access *a, const Hubbub__V1__CreateMessageRequest *req, Hubbub__V1__Message **ret)
+static status build_message(struct call *c, struct db *d, const struct access *a,
+                            const Hubbub__V1__CreateMessageRequest *req, Hubbub__V1__Message **ret)
 {
     Hubbub__V1__Message *m = new_message(c, req);
     uint64_t replied_to = 0;
@@ -264,8 +283,8 @@ static status build_message(struct call *c, struct db *d, const struct access *a
 
 struct draft {
     struct access access;
-    Hubbub__V1__Message *message;   /* as GET shows it */
-    Hubbub__V1__Member *member;     /* the author's */
+    Hubbub__V1__Message *message; /* as GET shows it */
+    Hubbub__V1__Member *member;   /* the author's */
 };
 
 static status prepare_draft(struct call *c, const Hubbub__V1__CreateMessageRequest *req, struct draft *ret)
@@ -285,7 +304,8 @@ static status prepare_draft(struct call *c, const Hubbub__V1__CreateMessageReque
     return st;
 }
 
-/* The nonce, when it is to be enforced; else the request's id, which an internal resend keeps. Apart by their first letter. */
+/* The nonce, when it is to be enforced; else the request's id, which an internal resend keeps. Apart by their first
+ * letter. */
 static const char *idempotency_key(struct call *c, const Hubbub__V1__CreateMessageRequest *req)
 {
     if (req->enforce_nonce && req->nonce && *req->nonce)
@@ -312,8 +332,11 @@ static status answer_duplicate(struct call *c, uint64_t id, struct draft *draft)
     char *nonce = draft->message->nonce;
     status st = chat_lease(c, &d);
     if (st == ST_OK)
-        st = chat_query(c, d, &r, "SELECT " ROWS_MESSAGE " FROM messages x LEFT JOIN users u ON u.id = x.author_id WHERE x.channel_id = $1 AND x.id = $2",
-                        DB_ID(draft->message->channel_id), DB_ID(id));
+        st =
+            chat_query(c, d, &r,
+                       "SELECT " ROWS_MESSAGE
+                       " FROM messages x LEFT JOIN users u ON u.id = x.author_id WHERE x.channel_id = $1 AND x.id = $2",
+                       DB_ID(draft->message->channel_id), DB_ID(id));
     if (st != ST_OK || db_count(r) == 0)
         return st;
     draft->message = rows_message(call_arena(c), r, 0, 0, chat_public_url(c));
@@ -328,8 +351,9 @@ static status forget_nonce(struct call *c, const struct write_row *row)
     struct db_rows *r;
     status st = chat_lease(c, &d);
     if (st == ST_OK)
-        st = chat_query(c, d, &r, "DELETE FROM send_keys WHERE channel_id = $1 AND author_id = $2 AND key = $3 AND message_id = $4",
-                        DB_ID(row->message->channel_id), DB_ID(row->author_id), DB_TEXT(row->key), DB_ID(row->message->id));
+        st = chat_query(
+            c, d, &r, "DELETE FROM send_keys WHERE channel_id = $1 AND author_id = $2 AND key = $3 AND message_id = $4",
+            DB_ID(row->message->channel_id), DB_ID(row->author_id), DB_TEXT(row->key), DB_ID(row->message->id));
     return st == ST_OK ? ST_STALE : st;
 }
 
@@ -473,7 +497,8 @@ static status get(struct call *c, const Hubbub__V1__MessageRequest *req, Hubbub_
 /* ---- Edit -------------------------------------------------------------------------------------------------------- */
 
 /* Others may only hide embeds, with MANAGE_MESSAGES. */
-static status may_edit(struct call *c, const struct access *a, const Hubbub__V1__EditMessageRequest *req, const Hubbub__V1__Message *m)
+static status may_edit(struct call *c, const struct access *a, const Hubbub__V1__EditMessageRequest *req,
+                       const Hubbub__V1__Message *m)
 {
     if (!message_is_ordinary(m->type))
         return call_fail(c, ST_SYSTEM_MESSAGE, "message of type %d", m->type);
@@ -481,7 +506,8 @@ static status may_edit(struct call *c, const struct access *a, const Hubbub__V1_
         return ST_OK;
     for (size_t i = 0; i < req->n_present; i++)
         if (req->present[i] != EDIT_FLAGS)
-            return call_fail(c, ST_NOT_AUTHOR, "user %" PRIu64 " edits a message of %" PRIu64, call_user(c), m->author->id);
+            return call_fail(c, ST_NOT_AUTHOR, "user %" PRIu64 " edits a message of %" PRIu64, call_user(c),
+                             m->author->id);
     return access_require(c, a, PERM_MANAGE_MESSAGES);
 }
 
@@ -500,10 +526,11 @@ static void keep_files(struct arena *a, const Hubbub__V1__EditMessageRequest *re
 }
 
 /* Puts what is present into the message. *ret_edited: more than flags. */
-static status apply_edit(struct call *c, struct db *d, const struct access *a, const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *m,
-                         bool *ret_edited)
+static status apply_edit(struct call *c, struct db *d, const struct access *a,
+                         const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *m, bool *ret_edited)
 {
-    bool content = WIRE_PRESENT_IN(req, EDIT_CONTENT), embeds = WIRE_PRESENT_IN(req, EDIT_EMBEDS), files = WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS);
+    bool content = WIRE_PRESENT_IN(req, EDIT_CONTENT), embeds = WIRE_PRESENT_IN(req, EDIT_EMBEDS),
+         files = WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS);
     const uint64_t settable = FLAG_SUPPRESS_EMBEDS;
     if (WIRE_PRESENT_IN(req, EDIT_FLAGS))
         PB_SET(m, flags, (m->flags & ~settable) | (req->flags & settable));
@@ -530,8 +557,9 @@ static status remove_files_but(struct change *ch, const Hubbub__V1__Message *m, 
     uint64_t *kept = ARENA_ARRAY(a, uint64_t, m->n_attachments);
     for (size_t i = 0; i < m->n_attachments; i++)
         kept[i] = m->attachments[i]->id;
-    return change_query(ch, &r, "DELETE FROM attachments WHERE channel_id = $1 AND message_id = $2 AND id <> ALL($3::bigint[])", DB_ID(m->channel_id),
-                        DB_ID(m->id), DB_IDS(kept, m->n_attachments));
+    return change_query(ch, &r,
+                        "DELETE FROM attachments WHERE channel_id = $1 AND message_id = $2 AND id <> ALL($3::bigint[])",
+                        DB_ID(m->channel_id), DB_ID(m->id), DB_IDS(kept, m->n_attachments));
 }
 
 static status save_edit(struct call *c, struct change *ch, Hubbub__V1__Message *m, bool edited)
@@ -540,9 +568,11 @@ static status save_edit(struct call *c, struct change *ch, Hubbub__V1__Message *
     size_t n;
     const void *extra = message_pack_extra(call_arena(c), m, &n);
     status st = change_query(ch, &r,
-                             "UPDATE messages x SET content = $3, flags = $4, extra = $5, edited_at = CASE WHEN $6 THEN clock_timestamp() ELSE edited_at END"
+                             "UPDATE messages x SET content = $3, flags = $4, extra = $5, edited_at = CASE WHEN $6 "
+                             "THEN clock_timestamp() ELSE edited_at END"
                              " WHERE channel_id = $1 AND id = $2 RETURNING " ROWS_MS("x.edited_at"),
-                             DB_ID(m->channel_id), DB_ID(m->id), DB_TEXT(m->content), DB_I64(m->flags), n ? DB_BYTES(extra, n) : DB_NULL, DB_BOOL(edited));
+                             DB_ID(m->channel_id), DB_ID(m->id), DB_TEXT(m->content), DB_I64(m->flags),
+                             n ? DB_BYTES(extra, n) : DB_NULL, DB_BOOL(edited));
     if (st == ST_OK && !db_is_null(r, 0, 0))
         PB_SET(m, edited_timestamp, db_i64(r, 0, 0));
     return st;
@@ -570,7 +600,8 @@ static status edit(struct call *c, const Hubbub__V1__EditMessageRequest *req, Hu
         st = load_author_member(c, change_db(ch), a.guild_id, m->author->id, &member);
     if (st != ST_OK)
         return st;
-    change_add(ch, a.guild_id, m->channel_id, m->id, ROWS_EVENT(call_arena(c), message_update, message_for_event(call_arena(c), m, a.guild_id, member)));
+    change_add(ch, a.guild_id, m->channel_id, m->id,
+               ROWS_EVENT(call_arena(c), message_update, message_for_event(call_arena(c), m, a.guild_id, member)));
     st = change_commit(ch);
     if (st == ST_OK)
         *ret = *m;
@@ -587,7 +618,8 @@ static bool may_be_deleted(int type)
 static status remove_message(struct call *c, struct change *ch, const struct access *a, uint64_t message_id)
 {
     struct db_rows *r;
-    status st = change_query(ch, &r, "DELETE FROM messages WHERE channel_id = $1 AND id = $2 RETURNING author_id, type", DB_ID(a->channel_id), DB_ID(message_id));
+    status st = change_query(ch, &r, "DELETE FROM messages WHERE channel_id = $1 AND id = $2 RETURNING author_id, type",
+                             DB_ID(a->channel_id), DB_ID(message_id));
     if (st != ST_OK)
         return st;
     if (db_count(r) == 0)
@@ -597,7 +629,8 @@ static status remove_message(struct call *c, struct change *ch, const struct acc
     if (db_u64(r, 0, 0) != call_user(c))
         st = access_require(c, a, PERM_MANAGE_MESSAGES);
     if (st == ST_OK)
-        st = change_query(ch, &r, "DELETE FROM attachments WHERE channel_id = $1 AND message_id = $2", DB_ID(a->channel_id), DB_ID(message_id));
+        st = change_query(ch, &r, "DELETE FROM attachments WHERE channel_id = $1 AND message_id = $2",
+                          DB_ID(a->channel_id), DB_ID(message_id));
     return st;
 }
 
@@ -621,7 +654,8 @@ static status delete_message(struct call *c, const Hubbub__V1__MessageRequest *r
 
 /* ---- Attachments ------------------------------------------------------------------------------------------------- */
 
-static status resolve_attachment(struct call *c, const Hubbub__V1__ResolveAttachmentRequest *req, Hubbub__V1__Attachment *ret)
+static status resolve_attachment(struct call *c, const Hubbub__V1__ResolveAttachmentRequest *req,
+                                 Hubbub__V1__Attachment *ret)
 {
     DB_LEASED struct db *d = NULL;
     struct db_rows *r;
@@ -629,7 +663,8 @@ static status resolve_attachment(struct call *c, const Hubbub__V1__ResolveAttach
     if (st == ST_OK)
         st = chat_query(c, d, &r,
                         "SELECT f.filename, f.content_type, f.size, f.width, f.height, f.store_key FROM attachments f"
-                        " JOIN channels c ON c.id = f.channel_id JOIN messages x ON x.channel_id = f.channel_id AND x.id = f.message_id"
+                        " JOIN channels c ON c.id = f.channel_id JOIN messages x ON x.channel_id = f.channel_id AND "
+                        "x.id = f.message_id"
                         " WHERE f.id = $2 AND f.channel_id = $1",
                         DB_ID(req->channel_id), DB_ID(req->attachment_id));
     if (st != ST_OK)

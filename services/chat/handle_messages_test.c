@@ -1,5 +1,5 @@
-/* The service Messages against a real PostgreSQL: who may do what, what is refused and how, pages by the primary key, mentions,
- * replies, files, edits and deletions, and the entries that each of them writes. */
+/* The service Messages against a real PostgreSQL: who may do what, what is refused and how, pages by the primary key,
+ * mentions, replies, files, edits and deletions, and the entries that each of them writes. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/chat/message_rows.h"
@@ -151,7 +151,8 @@ START_TEST(mentions_need_their_right)
 {
     Hubbub__V1__CreateMessageRequest req = request("<@101> <@999> <@&1005> <@&1006> @everyone");
     Hubbub__V1__Message m;
-    fixture_exec(&fixture, "INSERT INTO roles (id, guild_id, name, mentionable) VALUES (1005, 1000, 'open', true), (1006, 1000, 'shut', false)");
+    fixture_exec(&fixture, "INSERT INTO roles (id, guild_id, name, mentionable) VALUES (1005, 1000, 'open', true), "
+                           "(1006, 1000, 'shut', false)");
     ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_OK);
     ck_assert_uint_eq(m.n_mentions, 1);
     ck_assert_str_eq(m.mentions[0]->username, "owner");
@@ -279,7 +280,8 @@ END_TEST
 
 START_TEST(pages_go_by_the_primary_key)
 {
-    fixture_exec(&fixture, "INSERT INTO messages (channel_id, id, author_id, content) SELECT 1001 + n % 40, n, 102, 'text' FROM generate_series(1, 40000) n; ANALYZE messages");
+    fixture_exec(&fixture, "INSERT INTO messages (channel_id, id, author_id, content) SELECT 1001 + n % 40, n, 102, "
+                           "'text' FROM generate_series(1, 40000) n; ANALYZE messages");
     DB_LEASED struct db *d = NULL;
     struct db_rows *r;
     static const char *const prepare[] = {
@@ -291,7 +293,8 @@ START_TEST(pages_go_by_the_primary_key)
     for (size_t i = 0; i < sizeof prepare / sizeof *prepare; i++) {
         bool by_key = false;
         ck_assert_int_eq(db_exec(d, clock_mono_ms() + 2000, prepare[i]), ST_OK);
-        ck_assert_int_eq(db_run(d, fixture.arena, clock_mono_ms() + 2000, &r, "EXPLAIN EXECUTE page (1001, 20000, 50)"), ST_OK);
+        ck_assert_int_eq(db_run(d, fixture.arena, clock_mono_ms() + 2000, &r, "EXPLAIN EXECUTE page (1001, 20000, 50)"),
+                         ST_OK);
         for (unsigned row = 0; row < db_count(r); row++) {
             ck_assert_ptr_null(strstr(db_text(r, row, 0), "Seq Scan on messages"));
             by_key |= strstr(db_text(r, row, 0), "_pkey on messages") != NULL;
@@ -345,7 +348,7 @@ START_TEST(authors_edit_and_moderators_hide_embeds)
 }
 END_TEST
 
-static status delete(uint64_t user, uint64_t id)
+static status delete (uint64_t user, uint64_t id)
 {
     Hubbub__V1__MessageRequest req = HUBBUB__V1__MESSAGE_REQUEST__INIT;
     Hubbub__V1__Empty empty = HUBBUB__V1__EMPTY__INIT;
@@ -357,15 +360,15 @@ static status delete(uint64_t user, uint64_t id)
 START_TEST(authors_and_moderators_delete)
 {
     uint64_t mine = send(FIXTURE_MEMBER, "a"), second = send(FIXTURE_MEMBER, "b"), owners = send(FIXTURE_OWNER, "c");
-    ck_assert_int_eq(delete(FIXTURE_MEMBER, owners), ST_MISSING_PERMISSIONS);
+    ck_assert_int_eq(delete (FIXTURE_MEMBER, owners), ST_MISSING_PERMISSIONS);
     ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM messages"), 3);
-    ck_assert_int_eq(delete(FIXTURE_STRANGER, mine), ST_MISSING_ACCESS);
-    ck_assert_int_eq(delete(FIXTURE_MEMBER, mine), ST_OK);
+    ck_assert_int_eq(delete (FIXTURE_STRANGER, mine), ST_MISSING_ACCESS);
+    ck_assert_int_eq(delete (FIXTURE_MEMBER, mine), ST_OK);
     ck_assert_uint_eq(event()->message_delete->id, mine);
-    ck_assert_int_eq(delete(FIXTURE_MEMBER, mine), ST_UNKNOWN_MESSAGE);
-    ck_assert_int_eq(delete(FIXTURE_OWNER, second), ST_OK);
+    ck_assert_int_eq(delete (FIXTURE_MEMBER, mine), ST_UNKNOWN_MESSAGE);
+    ck_assert_int_eq(delete (FIXTURE_OWNER, second), ST_OK);
     fixture_exec(&fixture, "UPDATE messages SET type = 3");
-    ck_assert_int_eq(delete(FIXTURE_OWNER, owners), ST_SYSTEM_MESSAGE);
+    ck_assert_int_eq(delete (FIXTURE_OWNER, owners), ST_SYSTEM_MESSAGE);
 }
 END_TEST
 
@@ -416,7 +419,7 @@ START_TEST(files_live_as_long_as_their_message)
     PB_SET(&one, message_id, message_id);
     ck_assert_int_eq(messages_handlers.get(as(FIXTURE_MEMBER), &one, &m), ST_OK);
     ck_assert_str_eq(m.attachments[0]->url, url);
-    ck_assert_int_eq(delete(FIXTURE_MEMBER, message_id), ST_OK);
+    ck_assert_int_eq(delete (FIXTURE_MEMBER, message_id), ST_OK);
     ck_assert_int_eq(resolve(FIXTURE_CHANNEL, id, &found), ST_UNKNOWN_ASSET);
     PB_SET(&input, id, 5);
     ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_UPLOAD_MISSING);

@@ -1,6 +1,7 @@
 /* handlers.h - the handler tables of chat, one a service, each defined in handle_<service>.c; main.c serves them. */
 #pragma once
 #include "hubbub/v1/accounts.hub.h"
+#include "hubbub/v1/administration.hub.h"
 #include "hubbub/v1/channels.hub.h"
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/guilds.hub.h"
@@ -15,3 +16,4 @@ extern const struct hubbub__v1__channels__handlers channels_handlers;
 extern const struct hubbub__v1__invites__handlers invites_handlers;
 extern const struct hubbub__v1__messages__handlers messages_handlers;
 extern const struct hubbub__v1__feeds__handlers feeds_handlers;
+extern const struct hubbub__v1__administration__handlers administration_handlers;

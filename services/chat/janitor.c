@@ -1,10 +1,10 @@
-/* janitor.c - feed_entries has four partitions, one a slot of six hours (period = Unix time / 21600, slot = period % 4). While
- * period p is written, the slot of p + 1 still holds p - 3, older than 18 hours: it is truncated now, so that p + 1 begins
- * empty. No DDL job ever makes or drops a table.
+/* janitor.c - feed_entries has four partitions, one a slot of six hours (period = Unix time / 21600, slot = period %
+ * 4). While period p is written, the slot of p + 1 still holds p - 3, older than 18 hours: it is truncated now, so that
+ * p + 1 begins empty. No DDL job ever makes or drops a table.
  *
- * The highest transaction id of what is truncated is kept in the same transaction: a digest asked with a token at or below it
- * may have missed entries and is told so (lapsed). TRUNCATE wants the partition for itself for an instant; it gives up after
- * 200 ms rather than make readers queue behind it, and is tried again a minute later. */
+ * The highest transaction id of what is truncated is kept in the same transaction: a digest asked with a token at or
+ * below it may have missed entries and is told so (lapsed). TRUNCATE wants the partition for itself for an instant; it
+ * gives up after 200 ms rather than make readers queue behind it, and is tried again a minute later. */
 #include "services/chat/janitor.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -16,7 +16,8 @@
 
 enum { LOCK_KEY = 0x68756202, ROUND_MS = 60000, STEP_MS = 10000, KEYS_AT_ONCE = 5000 };
 
-static struct metric truncations_total = METRIC_COUNTER("hubbub_feed_truncations_total", "Slots of feed entries truncated", "");
+static struct metric truncations_total =
+    METRIC_COUNTER("hubbub_feed_truncations_total", "Slots of feed entries truncated", "");
 static struct metric keys_total = METRIC_COUNTER("hubbub_send_keys_removed_total", "Idempotency keys removed", "");
 
 struct janitor {
@@ -47,7 +48,8 @@ static status look(struct db *d, struct arena *a, int *ret_slot, bool *ret_due)
     struct db_rows *r;
     status st = db_run(d, a, step_deadline(), &r,
                        "WITH n AS (SELECT extract(epoch FROM clock_timestamp())::bigint / 21600 + 1 AS period)"
-                       " SELECT period % 4, NOT EXISTS (SELECT FROM feed_truncations t WHERE t.slot = n.period % 4 AND t.period >= n.period),"
+                       " SELECT period % 4, NOT EXISTS (SELECT FROM feed_truncations t WHERE t.slot = n.period % 4 AND "
+                       "t.period >= n.period),"
                        " pg_try_advisory_xact_lock($1) FROM n",
                        DB_I64(LOCK_KEY));
     if (st != ST_OK)
@@ -79,9 +81,10 @@ static status remove_keys(struct db *d, struct arena *a, int slot)
 {
     struct db_rows *r;
     do {
-        status st = db_run(d, a, step_deadline(), &r,
-                           "DELETE FROM send_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM send_keys WHERE slot = $1 LIMIT $2))", DB_I64(slot),
-                           DB_I64(KEYS_AT_ONCE));
+        status st = db_run(
+            d, a, step_deadline(), &r,
+            "DELETE FROM send_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM send_keys WHERE slot = $1 LIMIT $2))",
+            DB_I64(slot), DB_I64(KEYS_AT_ONCE));
         if (st != ST_OK)
             return st;
         metric_add(&keys_total, db_affected(r));

@@ -1,5 +1,5 @@
-/* janitor.h - the thread that throws away what is old: entries of feeds after 18 to 24 hours, a slot at a time, and the keys
- * of idempotency with them. Any number of chat processes may run one: an advisory lock lets one work. */
+/* janitor.h - the thread that throws away what is old: entries of feeds after 18 to 24 hours, a slot at a time, and the
+ * keys of idempotency with them. Any number of chat processes may run one: an advisory lock lets one work. */
 #pragma once
 #include "lib/db/db.h"
 

@@ -1,7 +1,8 @@
 /* main.c - the chat process: accounts, guilds, permissions, messages and feeds; the only owner of PostgreSQL.
  *
  * It starts whatever is away: a thread waits for PostgreSQL and brings the schema up, and until then calls are answered
- * UNAVAILABLE. SIGTERM or SIGINT: not ready at once, running calls get DRAIN_MS, queued messages are written, exit 0. */
+ * UNAVAILABLE. SIGTERM or SIGINT: not ready at once, running calls get DRAIN_MS, queued messages are written, exit 0.
+ */
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
 #include "lib/base/log.h"
@@ -19,22 +20,33 @@
 enum { DRAIN_MS = 8000, RETRY_MS = 250 };
 enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2 };
 
-static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *public_url, *database_url, *registration;
+static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *public_url, *database_url,
+    *registration;
 static int64_t minimum_age, workers;
 static bool migrate;
 
 static const struct config_option options[] = {
-    {"HUBBUB_RPC_LISTEN", CONFIG_STRING, &listen_address, "unix:run/chat-1.sock", .doc = "where gRPC is served: unix:path or address:port"},
-    {"HUBBUB_ADMIN_LISTEN", CONFIG_STRING, &admin_listen, "127.0.0.1:8201", .doc = "loopback address of /livez, /readyz and /metrics"},
-    {"HUBBUB_CLUSTER_SECRET", CONFIG_STRING, &secret, NULL, .doc = "what the services prove themselves to each other with", .secret = true},
-    {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", .choices = "debug|info|warn|error", .doc = "the lowest level that is logged"},
-    {"HUBBUB_REDIS_URL", CONFIG_STRING, &redis_url, "redis://127.0.0.1:6379", .doc = "Redis: redis://host:port or unix:///path"},
-    {"HUBBUB_PUBLIC_URL", CONFIG_STRING, &public_url, "http://127.0.0.1:8080", .doc = "the address that clients use; in URLs that are handed out"},
-    {"HUBBUB_DATABASE_URL", CONFIG_STRING, &database_url, NULL, .doc = "PostgreSQL: a libpq URI or conninfo", .secret = true},
+    {"HUBBUB_RPC_LISTEN", CONFIG_STRING, &listen_address, "unix:run/chat-1.sock",
+     .doc = "where gRPC is served: unix:path or address:port"},
+    {"HUBBUB_ADMIN_LISTEN", CONFIG_STRING, &admin_listen, "127.0.0.1:8201",
+     .doc = "loopback address of /livez, /readyz and /metrics"},
+    {"HUBBUB_CLUSTER_SECRET", CONFIG_STRING, &secret, NULL,
+     .doc = "what the services prove themselves to each other with", .secret = true},
+    {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", .choices = "debug|info|warn|error",
+     .doc = "the lowest level that is logged"},
+    {"HUBBUB_REDIS_URL", CONFIG_STRING, &redis_url, "redis://127.0.0.1:6379",
+     .doc = "Redis: redis://host:port or unix:///path"},
+    {"HUBBUB_PUBLIC_URL", CONFIG_STRING, &public_url, "http://127.0.0.1:8080",
+     .doc = "the address that clients use; in URLs that are handed out"},
+    {"HUBBUB_DATABASE_URL", CONFIG_STRING, &database_url, NULL, .doc = "PostgreSQL: a libpq URI or conninfo",
+     .secret = true},
     {"HUBBUB_MIGRATE", CONFIG_BOOL, &migrate, "yes", .doc = "bring the schema up at start; no: wait until another did"},
-    {"HUBBUB_REGISTRATION", CONFIG_CHOICE, &registration, "open", .choices = "open|invite|closed", .doc = "who may make an account"},
-    {"HUBBUB_MINIMUM_AGE", CONFIG_INT, &minimum_age, "13", 0, 99, .doc = "years an account's owner must have; 0: not asked"},
-    {"HUBBUB_CHAT_WORKERS", CONFIG_INT, &workers, "16", 1, 256, .doc = "threads for ordinary calls; each may hold a database connection"},
+    {"HUBBUB_REGISTRATION", CONFIG_CHOICE, &registration, "open", .choices = "open|invite|closed",
+     .doc = "who may make an account"},
+    {"HUBBUB_MINIMUM_AGE", CONFIG_INT, &minimum_age, "13", 0, 99,
+     .doc = "years an account's owner must have; 0: not asked"},
+    {"HUBBUB_CHAT_WORKERS", CONFIG_INT, &workers, "16", 1, 256,
+     .doc = "threads for ordinary calls; each may hold a database connection"},
 };
 static const struct config_table table = {options, sizeof options / sizeof *options};
 
@@ -48,7 +60,9 @@ struct process {
 
 static enum registration registration_of(const char *text)
 {
-    return !strcmp(text, "open") ? REGISTRATION_OPEN : !strcmp(text, "invite") ? REGISTRATION_INVITE : REGISTRATION_CLOSED;
+    return !strcmp(text, "open")     ? REGISTRATION_OPEN
+           : !strcmp(text, "invite") ? REGISTRATION_INVITE
+                                     : REGISTRATION_CLOSED;
 }
 
 static bool is_ready(void *user, struct buf *lines)
@@ -112,6 +126,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__invites__serve(s, &invites_handlers);
     hubbub__v1__messages__serve(s, &messages_handlers);
     hubbub__v1__feeds__serve(s, &feeds_handlers);
+    hubbub__v1__administration__serve(s, &administration_handlers);
 }
 
 static sigset_t block_signals(void)

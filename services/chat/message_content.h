@@ -8,7 +8,8 @@ enum { MESSAGE_DEFAULT = 0, MESSAGE_REPLY = 19 };
 enum { FLAG_SUPPRESS_EMBEDS = 1 << 2, FLAG_SUPPRESS_NOTIFICATIONS = 1 << 12 };
 
 struct mentions {
-    uint64_t users[MENTIONS_MAX], roles[MENTIONS_MAX]; /* each once, in the order of the text; more than fit are dropped */
+    uint64_t users[MENTIONS_MAX],
+        roles[MENTIONS_MAX]; /* each once, in the order of the text; more than fit are dropped */
     size_t n_users, n_roles;
     bool everyone; /* @everyone or @here */
 };

@@ -20,7 +20,8 @@ static Hubbub__V1__Message *unpack_extra(struct arena *a, const struct db_rows *
     return m ? m : PB_NEW(a, Hubbub__V1__Message, hubbub__v1__message);
 }
 
-Hubbub__V1__Message *rows_message(struct arena *a, const struct db_rows *r, unsigned row, unsigned col, const char *public_url)
+Hubbub__V1__Message *rows_message(struct arena *a, const struct db_rows *r, unsigned row, unsigned col,
+                                  const char *public_url)
 {
     Hubbub__V1__Message *m = unpack_extra(a, r, row, col + 6);
     PB_SET(m, id, db_u64(r, row, col));
@@ -92,7 +93,8 @@ void message_set_urls(struct arena *a, Hubbub__V1__Message *m, const char *publi
     }
 }
 
-Hubbub__V1__Message *message_for_event(struct arena *a, const Hubbub__V1__Message *m, uint64_t guild_id, Hubbub__V1__Member *member)
+Hubbub__V1__Message *message_for_event(struct arena *a, const Hubbub__V1__Message *m, uint64_t guild_id,
+                                       Hubbub__V1__Member *member)
 {
     Hubbub__V1__Message *event = arena_memdup(a, m, sizeof *m);
     PB_SET(event, guild_id, guild_id);

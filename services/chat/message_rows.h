@@ -1,4 +1,5 @@
-/* message_rows.h - rows of messages to protobuf and back. Aliases: x messages, u users (the author; outer: it may be gone). */
+/* message_rows.h - rows of messages to protobuf and back. Aliases: x messages, u users (the author; outer: it may be
+ * gone). */
 #pragma once
 #include "hubbub/v1/messages.pb-c.h"
 #include "services/chat/rows.h"
@@ -8,14 +9,16 @@
 enum { ROWS_MESSAGE_N = 8 + ROWS_USER_N };
 /* A page of channel $1, newest first: by the primary key, beyond $2, at most $3 rows; then their authors. */
 #define MESSAGE_PAGE_SQL(where, order)                                                                                 \
-    "SELECT " ROWS_MESSAGE " FROM (SELECT * FROM messages WHERE channel_id = $1 AND id " where " $2 ORDER BY id " order \
-    " LIMIT $3) x LEFT JOIN users u ON u.id = x.author_id ORDER BY x.id DESC"
+    "SELECT " ROWS_MESSAGE " FROM (SELECT * FROM messages WHERE channel_id = $1 AND id " where                         \
+    " $2 ORDER BY id " order " LIMIT $3) x LEFT JOIN users u ON u.id = x.author_id ORDER BY x.id DESC"
 /* As GET shows it. public_url makes the addresses of its attachments. */
-Hubbub__V1__Message *rows_message(struct arena *, const struct db_rows *, unsigned row, unsigned col, const char *public_url);
+Hubbub__V1__Message *rows_message(struct arena *, const struct db_rows *, unsigned row, unsigned col,
+                                  const char *public_url);
 
 /* messages.extra of the message: what has no column. NULL and 0 when there is nothing. */
 const void *message_pack_extra(struct arena *, const Hubbub__V1__Message *, size_t *ret_n);
 /* {public_url}/attachments/{channel}/{id}/{filename} into url and proxy_url. */
 void message_set_urls(struct arena *, Hubbub__V1__Message *, const char *public_url);
 /* As an event shows it: with guild_id and the author's member; shares the rest with m. */
-Hubbub__V1__Message *message_for_event(struct arena *, const Hubbub__V1__Message *m, uint64_t guild_id, Hubbub__V1__Member *or_null);
+Hubbub__V1__Message *message_for_event(struct arena *, const Hubbub__V1__Message *m, uint64_t guild_id,
+                                       Hubbub__V1__Member *or_null);

@@ -20,7 +20,8 @@ static int64_t step_deadline(void)
 static status failed(struct run *r, status st, const char *name)
 {
     if (st == ST_INTERNAL)
-        log_error("migration failed", LOG_S("migration", name), LOG_S("sqlstate", db_sqlstate(r->db)), LOG_S("error", db_error_text(r->db)));
+        log_error("migration failed", LOG_S("migration", name), LOG_S("sqlstate", db_sqlstate(r->db)),
+                  LOG_S("error", db_error_text(r->db)));
     return st;
 }
 
@@ -34,7 +35,8 @@ static status prepare(struct run *r)
         st = db_run(r->db, r->arena, step_deadline(), &rows, "SELECT pg_advisory_lock($1)", DB_I64(LOCK_KEY));
     if (st == ST_OK)
         st = db_exec(r->db, step_deadline(),
-                     "CREATE TABLE IF NOT EXISTS migrations (number int PRIMARY KEY, name text NOT NULL, checksum bytea NOT NULL,"
+                     "CREATE TABLE IF NOT EXISTS migrations (number int PRIMARY KEY, name text NOT NULL, checksum "
+                     "bytea NOT NULL,"
                      " applied_at timestamptz NOT NULL DEFAULT now())");
     return st;
 }
@@ -43,7 +45,8 @@ static status prepare(struct run *r)
 static status look_up(struct run *r, const struct migration *m, const uint8_t *checksum, size_t n, bool *ret_known)
 {
     struct db_rows *rows;
-    status st = db_run(r->db, r->arena, step_deadline(), &rows, "SELECT checksum FROM migrations WHERE number = $1", DB_I64(m->number));
+    status st = db_run(r->db, r->arena, step_deadline(), &rows, "SELECT checksum FROM migrations WHERE number = $1",
+                       DB_I64(m->number));
     if (st != ST_OK && !strcmp(db_sqlstate(r->db), "42P01") && !r->apply)
         return ST_NOT_FOUND; /* not even the table */
     if (st != ST_OK)
@@ -66,7 +69,8 @@ static status apply_one(struct run *r, const struct migration *m, const uint8_t 
     if (st == ST_OK)
         st = db_exec(r->db, step_deadline(), m->text);
     if (st == ST_OK)
-        st = db_run(r->db, r->arena, step_deadline(), &rows, "INSERT INTO migrations (number, name, checksum) VALUES ($1, $2, $3)", DB_I64(m->number),
+        st = db_run(r->db, r->arena, step_deadline(), &rows,
+                    "INSERT INTO migrations (number, name, checksum) VALUES ($1, $2, $3)", DB_I64(m->number),
                     DB_TEXT(m->name), DB_BYTES(checksum, n));
     if (st == ST_OK)
         st = db_exec(r->db, step_deadline(), "COMMIT");

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* strcasestr */
 #include "services/chat/names.h"
+#include "services/chat/accounts.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -37,7 +38,7 @@ static size_t code_points(const char *s)
 
 char *username_normalise(struct arena *arena, const char *username, const char **ret_why)
 {
-    static const char *const parts[] = {"@", "#", ":", "```", "discord"};
+    static const char *const parts[] = {"@", "#", ":", "```", "discord", ACCOUNT_DELETED_PREFIX};
     static const char *const names[] = {"everyone", "here"};
     char *name = to_nfc(arena, username);
     *ret_why = "Must be between 2 and 32 in length.";

@@ -24,6 +24,7 @@ Hubbub__V1__User *rows_user(struct arena *arena, const struct db_rows *rows, uns
     u->global_name = text_or_null(rows, row, col + 2);
     SET_UNLESS_ZERO(u, bot, db_bool(rows, row, col + 3));
     PB_SET(u, public_flags, db_u64(rows, row, col + 4));
+    PB_SET(u, flags, u->public_flags);
     return u;
 }
 

@@ -32,7 +32,7 @@ status token_resolve(struct call *c, struct db *d, const char *token, Hubbub__V1
     struct db_rows *rows;
     status st = chat_query(c, d, &rows,
                            "SELECT u.id, u.bot, u.admin, a.id, a.flags FROM tokens t JOIN users u ON u.id = t.user_id "
-                           "LEFT JOIN applications a ON a.bot_id = u.id WHERE t.hash = $1",
+                           "LEFT JOIN applications a ON a.bot_id = u.id WHERE t.hash = $1 AND NOT u.disabled",
                            DB_BYTES(digest, TOKEN_HASH_N));
     if (st != ST_OK)
         return st;

@@ -1,19 +1,19 @@
 /* writer.c - lanes: threads with a queue and a connection of their own.
  *
- * The happy path: writer_store appends the row to the lane of its scope and sleeps. The lane takes all that is queued, at most
- * BATCH_MAX, and sends the one statement: it locks the feeds rows (skipping locked ones), draws ids from PostgreSQL's clock,
- * inserts keys, messages, attachments and entries and moves the heads. The rows are answered with what it says of each:
- *   ok     published in this order, then its caller is woken;
- *   dup    the key is there: its message's id is looked up;
- *   stale  the epoch moved; gone: the scope is closed;
- *   busy   somebody else holds the scope: the row goes to the slow lane, which waits for one scope at a time. While a scope has
- *          rows there, its new rows follow them, so that they keep their order.
+ * The happy path: writer_store appends the row to the lane of its scope and sleeps. The lane takes all that is queued,
+ * at most BATCH_MAX, and sends the one statement: it locks the feeds rows (skipping locked ones), draws ids from
+ * PostgreSQL's clock, inserts keys, messages, attachments and entries and moves the heads. The rows are answered with
+ * what it says of each: ok     published in this order, then its caller is woken; dup    the key is there: its
+ * message's id is looked up; stale  the epoch moved; gone: the scope is closed; busy   somebody else holds the scope:
+ * the row goes to the slow lane, which waits for one scope at a time. While a scope has rows there, its new rows follow
+ * them, so that they keep their order.
  *
- * How it fails: a batch whose answer is lost (connection, deadline) may be committed. It is sent once more on a new connection:
- * the keys make that exact, what was committed comes back as dup. A batch that PostgreSQL refuses (one row's text, say) is
- * run again row by row, so that only that row fails.
+ * How it fails: a batch whose answer is lost (connection, deadline) may be committed. It is sent once more on a new
+ * connection: the keys make that exact, what was committed comes back as dup. A batch that PostgreSQL refuses (one
+ * row's text, say) is run again row by row, so that only that row fails.
  *
- * The worker number in an id is an advisory lock of the lane's connection: nobody else draws ids with it, and it ends with it. */
+ * The worker number in an id is an advisory lock of the lane's connection: nobody else draws ids with it, and it ends
+ * with it. */
 #include "services/chat/writer.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -26,40 +26,55 @@
 enum { BATCH_MAX = 256, QUEUED_MAX = 8192, BATCH_MS = 3000, COUNTERS = 4096, LOCK_CLASS = 0x68756262 };
 
 static struct metric stored_total = METRIC_COUNTER("hubbub_messages_stored_total", "Messages committed", "");
-static struct metric batches_total = METRIC_COUNTER("hubbub_writer_batches_total", "Statements that store messages", "");
-static struct metric duplicates_total = METRIC_COUNTER("hubbub_writer_duplicates_total", "Messages whose key was stored before", "");
-static struct metric stale_total = METRIC_COUNTER("hubbub_writer_stale_total", "Messages refused by the epoch fence", "");
+static struct metric batches_total =
+    METRIC_COUNTER("hubbub_writer_batches_total", "Statements that store messages", "");
+static struct metric duplicates_total =
+    METRIC_COUNTER("hubbub_writer_duplicates_total", "Messages whose key was stored before", "");
+static struct metric stale_total =
+    METRIC_COUNTER("hubbub_writer_stale_total", "Messages refused by the epoch fence", "");
 static struct metric busy_total = METRIC_COUNTER("hubbub_writer_busy_total", "Messages sent through the slow lane", "");
-static struct metric resent_total = METRIC_COUNTER("hubbub_writer_resent_total", "Batches sent again after a lost answer", "");
-static struct metric overloaded_total = METRIC_COUNTER("hubbub_writer_overloaded_total", "Messages refused: too many wait", "");
+static struct metric resent_total =
+    METRIC_COUNTER("hubbub_writer_resent_total", "Batches sent again after a lost answer", "");
+static struct metric overloaded_total =
+    METRIC_COUNTER("hubbub_writer_overloaded_total", "Messages refused: too many wait", "");
 
-#define STORE_SQL(lock)                                                                                                                     \
-    "WITH req AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[],"        \
-    " $7::smallint[], $8::int[], $9::bytea[])"                                                                                              \
-    " WITH ORDINALITY AS r (scope_id, channel_id, author_id, epoch, content, key, type, flags, extra, ord)),"                               \
-    " locked AS MATERIALIZED (SELECT scope_id, head, last_ms, epoch FROM feeds WHERE scope_id = ANY($10::bigint[]) AND NOT closed"          \
-    " ORDER BY scope_id FOR NO KEY UPDATE" lock "),"                                                                                        \
-    " clk AS MATERIALIZED (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1420070400000 AS ms,"                            \
-    " ((extract(epoch FROM clock_timestamp())::bigint / 21600) % 4)::smallint AS slot),"                                                    \
-    " ids AS MATERIALIZED (SELECT q.*, l.head, c.slot, GREATEST(c.ms, l.last_ms + 1) AS ms,"                                                \
-    " (GREATEST(c.ms, l.last_ms + 1) << 22) | ($11::bigint << 12) | ($12::bigint + q.ord - 1) AS id"                                        \
-    " FROM req q JOIN locked l USING (scope_id), clk c WHERE l.epoch = q.epoch),"                                                           \
-    " keyed AS (INSERT INTO send_keys (channel_id, author_id, key, message_id, slot) SELECT channel_id, author_id, key, id, slot FROM ids"  \
-    " ORDER BY ord ON CONFLICT DO NOTHING RETURNING message_id),"                                                                           \
-    " fresh AS MATERIALIZED (SELECT i.*, i.head + row_number() OVER (PARTITION BY i.scope_id ORDER BY i.ord) AS seq"                        \
-    " FROM ids i JOIN keyed k ON k.message_id = i.id),"                                                                                     \
-    " m AS (INSERT INTO messages (channel_id, id, author_id, type, flags, content, extra)"                                                  \
-    " SELECT channel_id, id, author_id, type, flags, content, extra FROM fresh),"                                                           \
-    " a AS (INSERT INTO attachments (id, channel_id, message_id, filename, content_type, size, width, height, store_key)"                   \
-    " SELECT x.id, f.channel_id, f.id, x.filename, x.content_type, x.size, nullif(x.width, 0), nullif(x.height, 0), x.store_key"            \
-    " FROM unnest($13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::bigint[], $18::int[], $19::int[], $20::text[])"              \
-    " AS x (ord, id, filename, content_type, size, width, height, store_key) JOIN fresh f ON f.ord = x.ord),"                               \
-    " e AS (INSERT INTO feed_entries (scope_id, seq, slot, topic, type, ref) SELECT scope_id, seq, slot, channel_id, 1, id FROM fresh),"    \
-    " u AS (UPDATE feeds f SET head = x.seq, last_ms = x.ms FROM (SELECT scope_id, max(seq) seq, max(ms) ms FROM fresh GROUP BY 1) x"       \
-    " WHERE f.scope_id = x.scope_id)"                                                                                                       \
-    " SELECT f.seq, f.id, CASE WHEN f.id IS NOT NULL THEN 'o' WHEN i.id IS NOT NULL THEN 'd' WHEN l.scope_id IS NOT NULL THEN 's'"          \
-    " WHEN EXISTS (SELECT FROM feeds z WHERE z.scope_id = q.scope_id AND NOT z.closed) THEN 'b' ELSE 'g' END"                               \
-    " FROM req q LEFT JOIN fresh f USING (ord) LEFT JOIN ids i USING (ord) LEFT JOIN locked l ON l.scope_id = q.scope_id ORDER BY q.ord"
+#define STORE_SQL(lock)                                                                                                \
+    "WITH req AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], "          \
+    "$5::text[], $6::text[],"                                                                                          \
+    " $7::smallint[], $8::int[], $9::bytea[])"                                                                         \
+    " WITH ORDINALITY AS r (scope_id, channel_id, author_id, epoch, content, key, type, flags, extra, ord)),"          \
+    " locked AS MATERIALIZED (SELECT scope_id, head, last_ms, epoch FROM feeds WHERE scope_id = ANY($10::bigint[]) "   \
+    "AND NOT closed"                                                                                                   \
+    " ORDER BY scope_id FOR NO KEY UPDATE" lock "),"                                                                   \
+    " clk AS MATERIALIZED (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1420070400000 AS ms,"       \
+    " ((extract(epoch FROM clock_timestamp())::bigint / 21600) % 4)::smallint AS slot),"                               \
+    " ids AS MATERIALIZED (SELECT q.*, l.head, c.slot, GREATEST(c.ms, l.last_ms + 1) AS ms,"                           \
+    " (GREATEST(c.ms, l.last_ms + 1) << 22) | ($11::bigint << 12) | ($12::bigint + q.ord - 1) AS id"                   \
+    " FROM req q JOIN locked l USING (scope_id), clk c WHERE l.epoch = q.epoch),"                                      \
+    " keyed AS (INSERT INTO send_keys (channel_id, author_id, key, message_id, slot) SELECT channel_id, author_id, "   \
+    "key, id, slot FROM ids"                                                                                           \
+    " ORDER BY ord ON CONFLICT DO NOTHING RETURNING message_id),"                                                      \
+    " fresh AS MATERIALIZED (SELECT i.*, i.head + row_number() OVER (PARTITION BY i.scope_id ORDER BY i.ord) AS seq"   \
+    " FROM ids i JOIN keyed k ON k.message_id = i.id),"                                                                \
+    " m AS (INSERT INTO messages (channel_id, id, author_id, type, flags, content, extra)"                             \
+    " SELECT channel_id, id, author_id, type, flags, content, extra FROM fresh),"                                      \
+    " a AS (INSERT INTO attachments (id, channel_id, message_id, filename, content_type, size, width, height, "        \
+    "store_key)"                                                                                                       \
+    " SELECT x.id, f.channel_id, f.id, x.filename, x.content_type, x.size, nullif(x.width, 0), nullif(x.height, 0), "  \
+    "x.store_key"                                                                                                      \
+    " FROM unnest($13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::bigint[], $18::int[], $19::int[], "     \
+    "$20::text[])"                                                                                                     \
+    " AS x (ord, id, filename, content_type, size, width, height, store_key) JOIN fresh f ON f.ord = x.ord),"          \
+    " e AS (INSERT INTO feed_entries (scope_id, seq, slot, topic, type, ref) SELECT scope_id, seq, slot, channel_id, " \
+    "1, id FROM fresh),"                                                                                               \
+    " u AS (UPDATE feeds f SET head = x.seq, last_ms = x.ms FROM (SELECT scope_id, max(seq) seq, max(ms) ms FROM "     \
+    "fresh GROUP BY 1) x"                                                                                              \
+    " WHERE f.scope_id = x.scope_id)"                                                                                  \
+    " SELECT f.seq, f.id, CASE WHEN f.id IS NOT NULL THEN 'o' WHEN i.id IS NOT NULL THEN 'd' WHEN l.scope_id IS NOT "  \
+    "NULL THEN 's'"                                                                                                    \
+    " WHEN EXISTS (SELECT FROM feeds z WHERE z.scope_id = q.scope_id AND NOT z.closed) THEN 'b' ELSE 'g' END"          \
+    " FROM req q LEFT JOIN fresh f USING (ord) LEFT JOIN ids i USING (ord) LEFT JOIN locked l ON l.scope_id = "        \
+    "q.scope_id ORDER BY q.ord"
 
 struct waiter { /* on the caller's stack */
     struct write_row *row;
@@ -202,7 +217,8 @@ static status take_worker_number(struct lane *lane, struct arena *a, int64_t dea
 {
     struct db_rows *r;
     status st = db_run(lane->db, a, deadline_ms, &r,
-                       "SELECT n, set_config('lock_timeout', '1000', false) FROM generate_series(0, 1023) n WHERE pg_try_advisory_lock($1::int, n) LIMIT 1",
+                       "SELECT n, set_config('lock_timeout', '1000', false) FROM generate_series(0, 1023) n WHERE "
+                       "pg_try_advisory_lock($1::int, n) LIMIT 1",
                        DB_I64(LOCK_CLASS));
     if (st == ST_OK && db_count(r) == 0)
         st = ST_UNAVAILABLE; /* 1,024 writers are connected */
@@ -304,16 +320,32 @@ static void fill_columns(struct columns *to, struct arena *a, struct waiter **ba
         fill_row(to, i, batch[i]->row);
 }
 
-static status send_statement(struct lane *lane, struct arena *a, int64_t deadline_ms, const struct columns *c, struct db_rows **ret)
+static status send_statement(struct lane *lane, struct arena *a, int64_t deadline_ms, const struct columns *c,
+                             struct db_rows **ret)
 {
     if (lane->counter + c->n > COUNTERS)
         lane->counter = 0;
     struct db_param params[] = {
-        DB_IDS(c->scopes, c->n),           DB_IDS(c->channels, c->n),         DB_IDS(c->authors, c->n),          DB_IDS(c->epochs, c->n),
-        DB_TEXTS(c->contents, c->n),       DB_TEXTS(c->keys, c->n),           DB_I64S(c->types, c->n),           DB_I64S(c->flags, c->n),
-        DB_BYTES_ARRAY(c->extras, c->n),   DB_IDS(c->distinct, c->n_scopes),  DB_I64(lane->worker),              DB_I64(lane->counter),
-        DB_I64S(c->file_ords, c->n_files), DB_IDS(c->file_ids, c->n_files),   DB_TEXTS(c->file_names, c->n_files), DB_TEXTS(c->file_types, c->n_files),
-        DB_I64S(c->file_sizes, c->n_files), DB_I64S(c->file_widths, c->n_files), DB_I64S(c->file_heights, c->n_files), DB_TEXTS(c->file_keys, c->n_files),
+        DB_IDS(c->scopes, c->n),
+        DB_IDS(c->channels, c->n),
+        DB_IDS(c->authors, c->n),
+        DB_IDS(c->epochs, c->n),
+        DB_TEXTS(c->contents, c->n),
+        DB_TEXTS(c->keys, c->n),
+        DB_I64S(c->types, c->n),
+        DB_I64S(c->flags, c->n),
+        DB_BYTES_ARRAY(c->extras, c->n),
+        DB_IDS(c->distinct, c->n_scopes),
+        DB_I64(lane->worker),
+        DB_I64(lane->counter),
+        DB_I64S(c->file_ords, c->n_files),
+        DB_IDS(c->file_ids, c->n_files),
+        DB_TEXTS(c->file_names, c->n_files),
+        DB_TEXTS(c->file_types, c->n_files),
+        DB_I64S(c->file_sizes, c->n_files),
+        DB_I64S(c->file_widths, c->n_files),
+        DB_I64S(c->file_heights, c->n_files),
+        DB_TEXTS(c->file_keys, c->n_files),
     };
     static const char fast[] = STORE_SQL(" SKIP LOCKED"), slow[] = STORE_SQL("");
     lane->counter += c->n;
@@ -346,13 +378,14 @@ static void publish_stored(struct lane *lane, struct arena *a, struct waiter **s
     chat_publish(lane->writer->bus, chat_generation(a, db_generation(lane->db)), entries, n);
 }
 
-/* The earlier message of the key. Not there: the janitor took the key between the two statements; the caller tries again. */
+/* The earlier message of the key. Not there: the janitor took the key between the two statements; the caller tries
+ * again. */
 static status find_duplicate(struct lane *lane, struct arena *a, struct write_row *row)
 {
     struct db_rows *r;
     status st = db_run(lane->db, a, clock_mono_ms() + BATCH_MS, &r,
-                       "SELECT message_id FROM send_keys WHERE channel_id = $1 AND author_id = $2 AND key = $3", DB_ID(row->message->channel_id),
-                       DB_ID(row->author_id), DB_TEXT(row->key));
+                       "SELECT message_id FROM send_keys WHERE channel_id = $1 AND author_id = $2 AND key = $3",
+                       DB_ID(row->message->channel_id), DB_ID(row->author_id), DB_TEXT(row->key));
     if (st != ST_OK)
         return st;
     if (db_count(r) == 0)
@@ -500,7 +533,8 @@ struct writer *writer_create(struct db_pool *pool, struct bus_publisher *bus)
     w->pool = pool;
     w->bus = bus;
     pthread_mutex_init(&w->mutex, NULL);
-    struct metric *metrics[] = {&stored_total, &batches_total, &duplicates_total, &stale_total, &busy_total, &resent_total, &overloaded_total};
+    struct metric *metrics[] = {&stored_total, &batches_total, &duplicates_total, &stale_total,
+                                &busy_total,   &resent_total,  &overloaded_total};
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
         metric_register(metrics[i]);
     for (unsigned i = 0; i < WRITER_CONNECTIONS; i++) {

@@ -1,9 +1,10 @@
-/* The writer against a real PostgreSQL: contiguous numbers and increasing ids whatever writes at once, a key stored once, the
- * epoch fence, one held guild that delays no other, one bad row that fails alone, and kills of connections and of the server. */
-#include "services/chat/writer.h"
+/* The writer against a real PostgreSQL: contiguous numbers and increasing ids whatever writes at once, a key stored
+ * once, the epoch fence, one held guild that delays no other, one bad row that fails alone, and kills of connections
+ * and of the server. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/chat/testing/fixture.h"
+#include "services/chat/writer.h"
 #include "tests/support/postgres.h"
 #include <check.h>
 #include <pthread.h>
@@ -27,20 +28,33 @@ static void tear_down(void)
 /* What must hold of everything that was ever stored. */
 static void check_order(void)
 {
-    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM (SELECT scope_id, max(seq) - count(*) AS gap FROM feed_entries GROUP BY 1) x WHERE gap <> 0"), 0);
-    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM (SELECT scope_id, seq FROM feed_entries GROUP BY 1, 2 HAVING count(*) > 1) x"), 0);
-    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM feeds f WHERE head <> coalesce((SELECT max(seq) FROM feed_entries e WHERE e.scope_id = f.scope_id), 0)"), 0);
-    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM (SELECT ref, lag(ref) OVER (PARTITION BY scope_id ORDER BY seq) AS before FROM feed_entries"
-                                          " WHERE type = 1) x WHERE ref <= before"),
+    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM (SELECT scope_id, max(seq) - count(*) AS gap FROM "
+                                              "feed_entries GROUP BY 1) x WHERE gap <> 0"),
                      0);
-    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) - (SELECT count(*) FROM messages) FROM feed_entries WHERE type = 1"), 0);
+    ck_assert_int_eq(
+        fixture_number(
+            &fixture,
+            "SELECT count(*) FROM (SELECT scope_id, seq FROM feed_entries GROUP BY 1, 2 HAVING count(*) > 1) x"),
+        0);
+    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM feeds f WHERE head <> coalesce((SELECT max(seq) "
+                                              "FROM feed_entries e WHERE e.scope_id = f.scope_id), 0)"),
+                     0);
+    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM (SELECT ref, lag(ref) OVER (PARTITION BY scope_id "
+                                              "ORDER BY seq) AS before FROM feed_entries"
+                                              " WHERE type = 1) x WHERE ref <= before"),
+                     0);
+    ck_assert_int_eq(
+        fixture_number(&fixture, "SELECT count(*) - (SELECT count(*) FROM messages) FROM feed_entries WHERE type = 1"),
+        0);
     ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) - count(DISTINCT id) FROM messages"), 0);
 }
 
 static void *send_many(void *user)
 {
     for (int i = 0; i < 150; i++)
-        ck_assert_int_eq(fixture_send(&fixture, FIXTURE_MEMBER, i % 3 ? FIXTURE_CHANNEL : FIXTURE_OTHER_CHANNEL, "hello", NULL, NULL), ST_OK);
+        ck_assert_int_eq(fixture_send(&fixture, FIXTURE_MEMBER, i % 3 ? FIXTURE_CHANNEL : FIXTURE_OTHER_CHANNEL,
+                                      "hello", NULL, NULL),
+                         ST_OK);
     return NULL;
 }
 
@@ -85,7 +99,9 @@ static uint64_t same_ids[THREADS];
 
 static void *send_same(void *user)
 {
-    ck_assert_int_eq(fixture_send(&fixture, FIXTURE_MEMBER, FIXTURE_CHANNEL, "once", "the-same-request", &same_ids[(intptr_t)user]), ST_OK);
+    ck_assert_int_eq(
+        fixture_send(&fixture, FIXTURE_MEMBER, FIXTURE_CHANNEL, "once", "the-same-request", &same_ids[(intptr_t)user]),
+        ST_OK);
     return NULL;
 }
 
@@ -102,7 +118,8 @@ START_TEST(a_request_that_is_sent_again_is_stored_once)
         ck_assert_uint_eq(same_ids[i], same_ids[0]);
     ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM messages"), 1);
     uint64_t other;
-    ck_assert_int_eq(fixture_send(&fixture, FIXTURE_OWNER, FIXTURE_CHANNEL, "mine", "the-same-request", &other), ST_OK); /* another author's */
+    ck_assert_int_eq(fixture_send(&fixture, FIXTURE_OWNER, FIXTURE_CHANNEL, "mine", "the-same-request", &other),
+                     ST_OK); /* another author's */
     ck_assert_uint_ne(other, same_ids[0]);
     check_order();
 }
@@ -165,7 +182,8 @@ static struct db *hold_guild(void)
 {
     struct db *d = NULL;
     ck_assert_int_eq(db_lease(fixture.chat->db, clock_mono_ms() + 2000, &d), ST_OK);
-    ck_assert_int_eq(db_exec(d, clock_mono_ms() + 2000, "BEGIN; SELECT FROM feeds WHERE scope_id = 1000 FOR NO KEY UPDATE"), ST_OK);
+    ck_assert_int_eq(
+        db_exec(d, clock_mono_ms() + 2000, "BEGIN; SELECT FROM feeds WHERE scope_id = 1000 FOR NO KEY UPDATE"), ST_OK);
     return d;
 }
 
@@ -199,7 +217,10 @@ START_TEST(a_right_that_goes_between_check_and_store_stops_the_message)
     struct db *d = hold_guild();
     pthread_create(&thread, NULL, send_one, &s); /* its rights are read: it may send; the row waits for the guild */
     usleep(300000);
-    ck_assert_int_eq(db_exec(d, clock_mono_ms() + 2000, "UPDATE roles SET permissions = 1024 WHERE id = 1000; UPDATE feeds SET epoch = epoch + 1 WHERE scope_id = 1000"), ST_OK);
+    ck_assert_int_eq(db_exec(d, clock_mono_ms() + 2000,
+                             "UPDATE roles SET permissions = 1024 WHERE id = 1000; UPDATE feeds SET epoch = epoch + 1 "
+                             "WHERE scope_id = 1000"),
+                     ST_OK);
     ck_assert_int_eq(db_exec(d, clock_mono_ms() + 2000, "COMMIT"), ST_OK);
     db_release(d);
     pthread_join(thread, NULL);
@@ -215,7 +236,8 @@ START_TEST(an_epoch_that_moved_for_another_reason_is_looked_up_again)
     struct db *d = hold_guild();
     pthread_create(&thread, NULL, send_one, &s);
     usleep(300000);
-    ck_assert_int_eq(db_exec(d, clock_mono_ms() + 2000, "UPDATE feeds SET epoch = epoch + 1 WHERE scope_id = 1000"), ST_OK);
+    ck_assert_int_eq(db_exec(d, clock_mono_ms() + 2000, "UPDATE feeds SET epoch = epoch + 1 WHERE scope_id = 1000"),
+                     ST_OK);
     ck_assert_int_eq(db_exec(d, clock_mono_ms() + 2000, "COMMIT"), ST_OK);
     db_release(d);
     pthread_join(thread, NULL);
@@ -228,7 +250,8 @@ static status store(const char *content, const char *key, uint64_t epoch)
     Hubbub__V1__Message m = HUBBUB__V1__MESSAGE__INIT;
     PB_SET(&m, channel_id, FIXTURE_CHANNEL);
     m.content = (char *)content;
-    struct write_row row = {.scope_id = FIXTURE_GUILD, .author_id = FIXTURE_MEMBER, .epoch = epoch, .key = key, .message = &m};
+    struct write_row row = {
+        .scope_id = FIXTURE_GUILD, .author_id = FIXTURE_MEMBER, .epoch = epoch, .key = key, .message = &m};
     return writer_store(fixture.chat->writer, clock_mono_ms() + 5000, &row);
 }
 
@@ -265,7 +288,8 @@ static uint64_t acked[THREADS][400];
 static unsigned n_acked[THREADS];
 static atomic_bool stop;
 
-/* As the gateway does: an UNAVAILABLE answer is sent again with the same request id, so the message must be there once. */
+/* As the gateway does: an UNAVAILABLE answer is sent again with the same request id, so the message must be there once.
+ */
 static void *send_until_stopped(void *user)
 {
     int me = (int)(intptr_t)user;
@@ -274,7 +298,8 @@ static void *send_until_stopped(void *user)
         snprintf(id, sizeof id, "r%d-%d", me, i);
         snprintf(text, sizeof text, "%d-%d", me, i);
         status st;
-        while ((st = fixture_send(&fixture, FIXTURE_MEMBER, i % 2 ? FIXTURE_CHANNEL : FIXTURE_OTHER_CHANNEL, text, id, &acked[me][n_acked[me]])) != ST_OK &&
+        while ((st = fixture_send(&fixture, FIXTURE_MEMBER, i % 2 ? FIXTURE_CHANNEL : FIXTURE_OTHER_CHANNEL, text, id,
+                                  &acked[me][n_acked[me]])) != ST_OK &&
                !atomic_load(&stop)) {
             ck_assert(st == ST_UNAVAILABLE || st == ST_DEADLINE);
             usleep(20000);
@@ -290,7 +315,8 @@ static void *kill_connections(void *user)
     struct fixture f = {.chat = fixture.chat, .arena = arena_create(0)};
     for (int i = 0; i < 15; i++) {
         usleep(100000);
-        fixture_query(&f, "SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE l.locktype = 'advisory'"); /* the lanes' */
+        fixture_query(
+            &f, "SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE l.locktype = 'advisory'"); /* the lanes' */
     }
     atomic_store(&stop, true);
     arena_destroy(f.arena);
@@ -317,12 +343,18 @@ static void check_acked(void)
     struct db_rows *r;
     ck_assert_int_eq(db_lease(fixture.chat->db, clock_mono_ms() + 2000, &d), ST_OK);
     for (int t = 0; t < THREADS; t++) {
-        ck_assert_int_eq(db_run(d, fixture.arena, clock_mono_ms() + 5000, &r, "SELECT count(*) FROM messages WHERE id = ANY($1::bigint[])", DB_IDS(acked[t], n_acked[t])), ST_OK);
+        ck_assert_int_eq(db_run(d, fixture.arena, clock_mono_ms() + 5000, &r,
+                                "SELECT count(*) FROM messages WHERE id = ANY($1::bigint[])",
+                                DB_IDS(acked[t], n_acked[t])),
+                         ST_OK);
         ck_assert_uint_eq(db_u64(r, 0, 0), n_acked[t]);
         total += n_acked[t];
     }
     ck_assert_uint_gt(total, 100);
-    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM (SELECT content FROM messages GROUP BY 1 HAVING count(*) > 1) x"), 0);
+    ck_assert_int_eq(
+        fixture_number(&fixture,
+                       "SELECT count(*) FROM (SELECT content FROM messages GROUP BY 1 HAVING count(*) > 1) x"),
+        0);
     check_order();
 }
 

@@ -1,5 +1,5 @@
-/* gateway - the door of Hubbub: WebSocket and REST for clients outside, gRPC and Redis inside. One loop thread; start as
- * many processes as there are cores. SIGTERM drains: no new sockets, op 7 to every session, then exit 0. */
+/* gateway - the door of Hubbub: WebSocket and REST for clients outside, gRPC and Redis inside. One loop thread; start
+ * as many processes as there are cores. SIGTERM drains: no new sockets, op 7 to every session, then exit 0. */
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
 #include "lib/base/log.h"
@@ -14,27 +14,48 @@ static struct edge_config config;
 static const char *log_level, *admin_listen, *io_uring;
 
 static const struct config_option options[] = {
-    {"HUBBUB_LISTEN", CONFIG_STRING, &config.listen, "127.0.0.1:8080", 0, 0, NULL, "Public address HOST:PORT; several gateways may share it"},
-    {"HUBBUB_OWN_LISTEN", CONFIG_STRING, &config.own_listen, "", 0, 0, NULL, "A further address that only this gateway has"},
-    {"HUBBUB_PUBLIC_URL", CONFIG_STRING, &config.public_url, "http://127.0.0.1:8080", 0, 0, NULL, "The URL that clients reach this server by; https gives wss"},
-    {"HUBBUB_CDN_URL", CONFIG_STRING, &config.cdn_url, "", 0, 0, NULL, "The URL before /attachments; empty: HUBBUB_PUBLIC_URL"},
-    {"HUBBUB_GATEWAY_ID", CONFIG_STRING, &config.gateway_id, "gateway-1", 0, 0, NULL, "Name of this gateway; no two may have the same"},
-    {"HUBBUB_CHAT_TARGETS", CONFIG_STRING, &config.chat_targets, "unix:run/chat-1.sock", 0, 0, NULL, "Comma list of chat instances, or one dns:///name:port"},
-    {"HUBBUB_PRESENCE_TARGETS", CONFIG_STRING, &config.presence_targets, "unix:run/presence-1.sock", 0, 0, NULL, "Comma list of presence instances"},
-    {"HUBBUB_MEDIA_TARGETS", CONFIG_STRING, &config.media_targets, "unix:run/media-1.sock", 0, 0, NULL, "Comma list of media instances"},
-    {"HUBBUB_CLUSTER_SECRET", CONFIG_STRING, &config.secret, "", 0, 0, NULL, "What services prove themselves to each other by", true},
-    {"HUBBUB_REDIS_URL", CONFIG_STRING, &config.redis_url, "redis://127.0.0.1:6379", 0, 0, NULL, "redis://host:port or unix:///path", true},
-    {"HUBBUB_ADMIN_LISTEN", CONFIG_STRING, &admin_listen, "127.0.0.1:8181", 0, 0, NULL, "Loopback address of /livez, /readyz and /metrics"},
-    {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", 0, 0, "debug|info|warn|error", "The lowest level that is logged"},
-    {"HUBBUB_TRUSTED_PROXIES", CONFIG_STRING, &config.trusted_proxies, "", 0, 0, NULL, "Comma list of addresses whose X-Forwarded-For counts"},
-    {"HUBBUB_UPLOAD_BYTES_MAX", CONFIG_INT, &config.upload_bytes_max, "10485760", 1, 1 << 30, NULL, "Bytes of one attached file"},
-    {"HUBBUB_SEND_QUEUE_BYTES", CONFIG_INT, &config.send_queue_bytes_max, "262144", 4096, 1 << 28, NULL, "Bytes that may wait for a WebSocket that reads slowly"},
-    {"HUBBUB_SEND_BUFFER_BYTES", CONFIG_INT, &config.send_buffer_bytes, "131072", 4096, 1 << 26, NULL, "Kernel send buffer of each socket, in bytes"},
-    {"HUBBUB_CONNECTIONS_MAX", CONFIG_INT, &config.connections_max, "100000", 1, 10000000, NULL, "Sockets of all kinds at once"},
-    {"HUBBUB_HEARTBEAT_INTERVAL_MS", CONFIG_INT, &config.heartbeat_interval_ms, "30000", 100, 600000, NULL, "Heartbeat interval told in HELLO, in ms"},
-    {"HUBBUB_SESSION_LINGER_MS", CONFIG_INT, &config.session_linger_ms, "180000", 0, 3600000, NULL, "How long a session without a socket can be resumed, in ms"},
-    {"HUBBUB_DRAIN_MS", CONFIG_INT, &config.drain_ms, "2000", 0, 60000, NULL, "Window in which a stopping gateway sends its sessions away, in ms"},
-    {"HUBBUB_IO_URING", CONFIG_CHOICE, &io_uring, "auto", 0, 0, "auto|off", "Whether frames are sent by io_uring where the kernel has it"},
+    {"HUBBUB_LISTEN", CONFIG_STRING, &config.listen, "127.0.0.1:8080", 0, 0, NULL,
+     "Public address HOST:PORT; several gateways may share it"},
+    {"HUBBUB_OWN_LISTEN", CONFIG_STRING, &config.own_listen, "", 0, 0, NULL,
+     "A further address that only this gateway has"},
+    {"HUBBUB_PUBLIC_URL", CONFIG_STRING, &config.public_url, "http://127.0.0.1:8080", 0, 0, NULL,
+     "The URL that clients reach this server by; https gives wss"},
+    {"HUBBUB_CDN_URL", CONFIG_STRING, &config.cdn_url, "", 0, 0, NULL,
+     "The URL before /attachments; empty: HUBBUB_PUBLIC_URL"},
+    {"HUBBUB_GATEWAY_ID", CONFIG_STRING, &config.gateway_id, "gateway-1", 0, 0, NULL,
+     "Name of this gateway; no two may have the same"},
+    {"HUBBUB_CHAT_TARGETS", CONFIG_STRING, &config.chat_targets, "unix:run/chat-1.sock", 0, 0, NULL,
+     "Comma list of chat instances, or one dns:///name:port"},
+    {"HUBBUB_PRESENCE_TARGETS", CONFIG_STRING, &config.presence_targets, "unix:run/presence-1.sock", 0, 0, NULL,
+     "Comma list of presence instances"},
+    {"HUBBUB_MEDIA_TARGETS", CONFIG_STRING, &config.media_targets, "unix:run/media-1.sock", 0, 0, NULL,
+     "Comma list of media instances"},
+    {"HUBBUB_CLUSTER_SECRET", CONFIG_STRING, &config.secret, "", 0, 0, NULL,
+     "What services prove themselves to each other by", true},
+    {"HUBBUB_REDIS_URL", CONFIG_STRING, &config.redis_url, "redis://127.0.0.1:6379", 0, 0, NULL,
+     "redis://host:port or unix:///path", true},
+    {"HUBBUB_ADMIN_LISTEN", CONFIG_STRING, &admin_listen, "127.0.0.1:8181", 0, 0, NULL,
+     "Loopback address of /livez, /readyz and /metrics"},
+    {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", 0, 0, "debug|info|warn|error",
+     "The lowest level that is logged"},
+    {"HUBBUB_TRUSTED_PROXIES", CONFIG_STRING, &config.trusted_proxies, "", 0, 0, NULL,
+     "Comma list of addresses whose X-Forwarded-For counts"},
+    {"HUBBUB_UPLOAD_BYTES_MAX", CONFIG_INT, &config.upload_bytes_max, "10485760", 1, 1 << 30, NULL,
+     "Bytes of one attached file"},
+    {"HUBBUB_SEND_QUEUE_BYTES", CONFIG_INT, &config.send_queue_bytes_max, "262144", 4096, 1 << 28, NULL,
+     "Bytes that may wait for a WebSocket that reads slowly"},
+    {"HUBBUB_SEND_BUFFER_BYTES", CONFIG_INT, &config.send_buffer_bytes, "131072", 4096, 1 << 26, NULL,
+     "Kernel send buffer of each socket, in bytes"},
+    {"HUBBUB_CONNECTIONS_MAX", CONFIG_INT, &config.connections_max, "100000", 1, 10000000, NULL,
+     "Sockets of all kinds at once"},
+    {"HUBBUB_HEARTBEAT_INTERVAL_MS", CONFIG_INT, &config.heartbeat_interval_ms, "30000", 100, 600000, NULL,
+     "Heartbeat interval told in HELLO, in ms"},
+    {"HUBBUB_SESSION_LINGER_MS", CONFIG_INT, &config.session_linger_ms, "180000", 0, 3600000, NULL,
+     "How long a session without a socket can be resumed, in ms"},
+    {"HUBBUB_DRAIN_MS", CONFIG_INT, &config.drain_ms, "2000", 0, 60000, NULL,
+     "Window in which a stopping gateway sends its sessions away, in ms"},
+    {"HUBBUB_IO_URING", CONFIG_CHOICE, &io_uring, "auto", 0, 0, "auto|off",
+     "Whether frames are sent by io_uring where the kernel has it"},
 };
 static const struct config_table table = {options, sizeof options / sizeof options[0]};
 

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char script[] = "tests/support/postgres.sh";
 static FILE *commands, *answers;
+static pid_t owner, server;
 static char url[256];
 
 static void die(const char *what)
@@ -23,6 +25,15 @@ static void read_line(char *line, size_t n)
     line[strcspn(line, "\n")] = '\0';
 }
 
+/* The test may be the root of a group that is killed at its end: the clean-up is waited for. */
+static void stop(void)
+{
+    if (getpid() != owner)
+        return; /* a test in a process of its own */
+    fclose(commands);
+    waitpid(server, NULL, 0);
+}
+
 const char *postgres_start(void)
 {
     int in[2], out[2];
@@ -30,10 +41,11 @@ const char *postgres_start(void)
         return url;
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
         die("pipe");
-    pid_t pid = fork();
-    if (pid < 0)
+    owner = getpid();
+    server = fork();
+    if (server < 0)
         die("fork");
-    if (pid == 0) {
+    if (server == 0) {
         setpgid(0, 0); /* a test that is killed as a group leaves it to clean up */
         dup2(in[0], 0);
         dup2(out[1], 1);
@@ -44,6 +56,7 @@ const char *postgres_start(void)
     close(out[1]);
     commands = fdopen(in[1], "w");
     answers = fdopen(out[0], "r");
+    atexit(stop);
     read_line(url, sizeof url);
     return url;
 }

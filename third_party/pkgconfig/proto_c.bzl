@@ -29,7 +29,7 @@ def proto_c_library(name, protos, system_protos = [], deps = [], visibility = No
     )
 
 def hubbub_library(name, protos, imports, routes, deps, visibility = None):
-    """cc_library of field tables, services and routes. routes: the folder that gets routes.hub.{h,c} and routes.json."""
+    """cc_library of field tables, services and routes. routes: the folder that gets routes.hub.{h,c}, routes.json and openapi.json."""
     stems = [_stem(p) for p in protos] + [routes + "/routes"]
     sources = [s + ".hub.c" for s in stems]
     headers = [s + ".hub.h" for s in stems]
@@ -38,7 +38,7 @@ def hubbub_library(name, protos, imports, routes, deps, visibility = None):
     native.genrule(
         name = name + "_c",
         srcs = protos + imports,
-        outs = sources + headers + [routes + "/routes.json"],
+        outs = sources + headers + [routes + "/routes.json", routes + "/openapi.json"],
         cmd = command % (native.package_name(), plugin, " ".join(protos)),
         tools = [plugin],
     )

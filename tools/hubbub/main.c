@@ -1,5 +1,5 @@
 /* main.c - `hubbub`: the local supervisor, and the operator's command line. One row a command. */
-#include "tools/hubbub/bot.h"
+#include "tools/hubbub/commands.h"
 #include "tools/hubbub/status_page.h"
 #include "tools/hubbub/up.h"
 #include <stdbool.h>
@@ -13,7 +13,11 @@ static const struct command {
 } commands[] = {
     {"up", up_main, "start Hubbub here: up [--gateways N] [--chats N]"},
     {"status", status_main, "what runs, and how much memory it holds"},
-    {"bot", bot_main, "make a bot and print its token: bot create NAME --owner USERNAME [--guild ID [--permissions N]]"},
+    {"doctor", doctor_main, "whether this machine and this instance are fit; what to do when not"},
+    {"user", user_main, "accounts: create, list, password, disable, enable, delete, token"},
+    {"guild", guild_main, "guilds: list, delete"},
+    {"invite", invite_main, "invites: create, list, delete"},
+    {"bot", bot_main, "bots: create, list, token, delete"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -99,11 +99,16 @@ static void choose_user(struct postgres *pg, const char *cluster)
     pg->gid = user->pw_gid;
 }
 
+static char *shared_home(const struct instance *in)
+{
+    return text(SHARED_HOME "/%016" PRIx64, hash_of(in->data));
+}
+
 static char *choose_home(const struct instance *in, struct postgres *pg)
 {
     struct stat st;
     char *own = instance_path(in, "postgres"), *own_cluster = text("%s/cluster", own);
-    char *shared = text(SHARED_HOME "/%016" PRIx64, hash_of(in->data)), *shared_cluster = text("%s/cluster", shared);
+    char *shared = shared_home(in), *shared_cluster = text("%s/cluster", shared);
     choose_user(pg, exists(own_cluster, &st) ? own_cluster : shared_cluster);
     if (run_as(pg->uid, pg->gid, in->data, NULL, NULL) && !exists(shared_cluster, &st))
         return own;
@@ -174,20 +179,44 @@ static char **server_argv(const char *cluster, const char *socket_folder)
     return argv;
 }
 
+static void fill_addresses(struct postgres *pg)
+{
+    char *host = text("%s/socket", pg->home), *value = quoted(host);
+    pg->url = text("host=%s port=5432 user=hubbub dbname=hubbub", value);
+    pg->socket_path = text("%s/.s.PGSQL.5432", host);
+    free(host);
+    free(value);
+}
+
+bool postgres_find(const struct instance *in, struct postgres *pg)
+{
+    char *homes[] = {shared_home(in), instance_path(in, "postgres")};
+    *pg = (struct postgres){0};
+    for (size_t i = 0; i < sizeof homes / sizeof *homes; i++) {
+        struct stat st;
+        char *cluster = text("%s/cluster", homes[i]);
+        if (!pg->home && exists(cluster, &st))
+            pg->home = text("%s", homes[i]);
+        free(cluster);
+        free(homes[i]);
+    }
+    if (pg->home)
+        fill_addresses(pg);
+    return pg->home;
+}
+
 void postgres_prepare(const struct instance *in, struct postgres *pg)
 {
     struct stat st;
     *pg = (struct postgres){0};
     pg->home = choose_home(in, pg);
-    char *cluster = text("%s/cluster", pg->home), *socket_folder = text("%s/socket", pg->home), *host = quoted(socket_folder);
+    char *cluster = text("%s/cluster", pg->home), *socket_folder = text("%s/socket", pg->home);
     create_folder_for(pg, pg->home);
     create_folder_for(pg, socket_folder);
     if (!exists(cluster, &st))
         create_cluster(pg, cluster);
-    pg->url = text("host=%s port=5432 user=hubbub dbname=hubbub", host);
-    pg->socket_path = text("%s/.s.PGSQL.5432", socket_folder);
+    fill_addresses(pg);
     pg->argv = server_argv(cluster, socket_folder);
     free(cluster);
     free(socket_folder);
-    free(host);
 }

@@ -15,3 +15,5 @@ struct postgres {
 /* Chooses the place and the user, and makes the cluster when there is none (2 s, once). Ends the process with one line when
  * it cannot. All that *ret holds lives as long as the process. */
 void postgres_prepare(const struct instance *, struct postgres *ret);
+/* Where the cluster lies: home, url and socket_path of *ret. Makes nothing. false when there is no cluster yet. */
+bool postgres_find(const struct instance *, struct postgres *ret) MUST_CHECK;

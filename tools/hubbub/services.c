@@ -192,14 +192,9 @@ static void add_services(const struct instance *in, struct services *s, const st
     }
 }
 
-void services_prepare(const struct instance *in, unsigned gateways, unsigned chats, struct services *s)
+/* What is the same for every service of this instance. */
+static struct env shared_env(const struct instance *in, const char *database_url, const char *redis_url, const unsigned counts[KINDS])
 {
-    unsigned counts[KINDS] = {chats, 1, 1, gateways};
-    *s = (struct services){.all = calloc(2 + 2 * SERVICES_MAX + 2, sizeof *s->all)};
-    if (!s->all)
-        give_up(1, "out of memory");
-    const char *database_url = *in->database_url ? in->database_url : add_postgres(in, s);
-    const char *redis_url = *in->redis_url ? in->redis_url : add_redis(in, s);
     struct env common = common_env(in, database_url, redis_url);
     for (int k = 0; k < KINDS; k++) {
         char *name = text("HUBBUB_%s_TARGETS", kinds[k].name), *list = targets(kinds[k].name, counts[k]);
@@ -209,8 +204,42 @@ void services_prepare(const struct instance *in, unsigned gateways, unsigned cha
         free(name);
         free(list);
     }
+    return common;
+}
+
+void services_prepare(const struct instance *in, unsigned gateways, unsigned chats, struct services *s)
+{
+    unsigned counts[KINDS] = {chats, 1, 1, gateways};
+    *s = (struct services){.all = calloc(2 + 2 * SERVICES_MAX + 2, sizeof *s->all)};
+    if (!s->all)
+        give_up(1, "out of memory");
+    const char *database_url = *in->database_url ? in->database_url : add_postgres(in, s);
+    const char *redis_url = *in->redis_url ? in->redis_url : add_redis(in, s);
+    struct env common = shared_env(in, database_url, redis_url, counts);
     for (int k = 0; k < KINDS; k++)
         add_services(in, s, &kinds[k], counts[k], &common);
+}
+
+const char *services_kind(unsigned i)
+{
+    return i < KINDS ? kinds[i].name : NULL;
+}
+
+char **services_environment(const struct instance *in, unsigned kind, const char *database_url, const char *redis_url)
+{
+    const unsigned counts[KINDS] = {1, 1, 1, 1};
+    struct env common = shared_env(in, database_url, redis_url, counts);
+    return service_env(in, &common, &kinds[kind], 1).list;
+}
+
+int services_admin_port(const struct instance *in, const char *name)
+{
+    for (int k = 0; k < KINDS; k++) {
+        size_t n = strlen(kinds[k].name);
+        if (!strncmp(name, kinds[k].name, n) && name[n] == '-')
+            return in->port + kinds[k].admin + atoi(name + n + 1);
+    }
+    return 0;
 }
 
 void services_finish(struct services *s)

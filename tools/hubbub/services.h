@@ -21,3 +21,10 @@ struct services {
  * when a program is missing. */
 void services_prepare(const struct instance *, unsigned gateways, unsigned chats, struct services *ret);
 void services_finish(struct services *);
+
+/* The kinds of services of ours, from 0 on; NULL after the last. */
+const char *services_kind(unsigned i);
+/* What instance 1 of the kind would be started with. */
+char **services_environment(const struct instance *, unsigned kind, const char *database_url, const char *redis_url);
+/* The admin port of "chat-1"; 0 for a process that has none. */
+int services_admin_port(const struct instance *, const char *name);

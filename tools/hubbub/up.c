@@ -67,10 +67,19 @@ static void print_usage(void)
     config_load("hubbub up", 2, (char *[]){"hubbub", "--help"}, &instance_options, 1);
 }
 
+static void check_config(void)
+{
+    struct instance in;
+    instance_load(&in);
+    printf("hubbub: the configuration is right\n");
+    exit(0);
+}
+
 static void parse_arguments(int argc, char **argv, unsigned *gateways, unsigned *chats)
 {
     static const struct option options[] = {
-        {"gateways", required_argument, NULL, 'g'}, {"chats", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0}};
+        {"gateways", required_argument, NULL, 'g'}, {"chats", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+        {"check-config", no_argument, NULL, 'C'}, {"print-config-table", no_argument, NULL, 'T'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (c == 'g')
             *gateways = parse_count("gateways", optarg);
@@ -78,6 +87,10 @@ static void parse_arguments(int argc, char **argv, unsigned *gateways, unsigned 
             *chats = parse_count("chats", optarg);
         else if (c == 'h')
             print_usage();
+        else if (c == 'C')
+            check_config();
+        else if (c == 'T')
+            config_load("hubbub up", 2, (char *[]){"hubbub", "--print-config-table"}, &instance_options, 1);
         else
             exit(2);
     }
@@ -235,8 +248,9 @@ static void child_ended(struct supervisor *v, struct process *p, int status, int
         begin_stop(v, EXIT_WRONG_CONFIG, now_ms);
         return;
     }
+    bool told = *p->log.line && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL); /* a killed one said nothing of it */
     say("%s %s; starting it again in %d ms%s%s", p->name, process_end_in_words(status), (int)(p->start_at_ms - now_ms),
-        *p->log.line && !was_ready ? ". It last said: " : "", was_ready ? "" : p->log.line);
+        told ? ". It last said: " : "", told ? p->log.line : "");
 }
 
 static void reap(struct supervisor *v, int64_t now_ms)

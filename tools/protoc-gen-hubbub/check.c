@@ -82,6 +82,10 @@ static bool in_oneof(const struct field *f)
 {
     return f->proto->has_oneof_index;
 }
+static bool array_of_nothing(const struct field *f)
+{
+    return f->rule->array_of && (f->form != HUBBUB__V1__FORM__RAW || !f->array_of);
+}
 static bool group(const struct field *f)
 {
     return f->kind == 0;
@@ -104,6 +108,7 @@ static const struct {
     {bounds_cross, "has min above max"},
     {bounds_of_nothing, "has min, max or choices: only plain numbers have them"},
     {clamp_without_bounds, "has clamp: it needs min and max"},
+    {array_of_nothing, "has array_of: it must be RAW, and the name a message of the package"},
     {texts_of_nothing, "has choices_text: only strings have them"},
 };
 

@@ -195,10 +195,10 @@ static void put_table(struct buf *b, const struct message *m)
 static void put_method(struct buf *b, const struct service *s, const struct method *m)
 {
     const method_rule *r = m->rule;
-    buf_printf(b, "    {\"/%s/%s\", %s, &%s__descriptor, &%s__descriptor, %s, \"%s\", %u},\n", s->full, m->proto->name,
+    buf_printf(b, "    {\"/%s/%s\", %s, &%s__descriptor, &%s__descriptor, %s, \"%s\", %u, %d},\n", s->full, m->proto->name,
                rpc_kinds[m->proto->client_streaming][m->proto->server_streaming], m->in->lower, m->out->lower,
                rpc_auths[r->auth], r->bulkhead && *r->bulkhead ? r->bulkhead : "main",
-               r->has_timeout_ms ? r->timeout_ms : TIMEOUT_MS_DEFAULT);
+               r->has_timeout_ms ? r->timeout_ms : TIMEOUT_MS_DEFAULT, r->once);
 }
 
 static void put_service(struct buf *b, const struct service *s)

@@ -4,6 +4,7 @@
  * item_max_len?, min?, max?, choices?, fields?} where: "path", "query" or "body" (of a route's own fields only); items:
  * the type of an array's items; fields: of an object or of an array's objects. Fields that JSON does not have are left
  * out. */
+#include "tools/protoc-gen-hubbub/json.h"
 #include "tools/protoc-gen-hubbub/schema.h"
 #include <inttypes.h>
 #include <string.h>
@@ -14,22 +15,10 @@ static const char *const auths[] = {"UNSET", "PUBLIC", "TOKEN", "PERSON", "BOT",
 static const char *const forms[] = {"PLAIN", "SNOWFLAKE", "DECIMAL", "TIME",  "NONCE",
                                     "IMAGE", "RAW",       "PRESENT", "HIDDEN"};
 
-static void put_string(struct buf *b, const char *s)
-{
-    buf_putc(b, '"');
-    for (; *s; s++) {
-        if ((unsigned char)*s < 0x20)
-            buf_printf(b, "\\u%04x", (unsigned)*s);
-        else
-            buf_printf(b, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
-    }
-    buf_putc(b, '"');
-}
-
 static void put_text(struct buf *b, const char *key, const char *value)
 {
     buf_printf(b, "\"%s\": ", key);
-    put_string(b, value);
+    json_quote(b, value);
     buf_puts(b, ", ");
 }
 
@@ -76,7 +65,7 @@ static void put_choices(struct buf *b, const field_rule *r)
         buf_printf(b, "%s%" PRId64, comma, r->choices[i]);
     for (size_t i = 0; i < r->n_choices_text; i++, comma = ", ") {
         buf_puts(b, comma);
-        put_string(b, r->choices_text[i]);
+        json_quote(b, r->choices_text[i]);
     }
     buf_puts(b, "], ");
 }
@@ -105,16 +94,6 @@ static void put_last(struct buf *b, const struct field *f, unsigned depth)
     buf_putc(b, '}');
 }
 
-static const char *where(const struct binding *at, const struct field *f)
-{
-    const char *parameter = strstr(at->path, f->proto->name);
-    size_t n = strlen(f->proto->name);
-    for (; parameter; parameter = strstr(parameter + 1, f->proto->name))
-        if (parameter > at->path && parameter[-1] == '{' && parameter[n] == '}')
-            return "path";
-    return !strcmp(at->body, "*") || !strcmp(at->body, f->proto->name) ? "body" : "query";
-}
-
 static void put_field(struct buf *b, const struct field *f, const struct binding *at, unsigned depth)
 {
     const field_rule *r = f->rule;
@@ -125,7 +104,7 @@ static void put_field(struct buf *b, const struct field *f, const struct binding
         put_text(b, "items", type_of(f));
     put_text(b, "form", forms[f->form]);
     if (at)
-        put_text(b, "where", where(at, f));
+        put_text(b, "where", binding_where(at, f));
     put_bool(b, "required", r->required);
     put_bool(b, "nullable", r->nullable);
     put_bool(b, "trim", r->trim);

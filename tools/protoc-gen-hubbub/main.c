@@ -1,8 +1,8 @@
 /* protoc-gen-hubbub - what protobuf-c leaves out: JSON field tables with their limits, services with kinds, auth and
  * deadlines, typed stubs, and the REST routes. protoc writes a CodeGeneratorRequest to stdin and reads the response.
  *
- * hubbub/v1/X.proto gives hubbub/v1/X.hub.h and X.hub.c; the run as a whole gives routes.hub.h, routes.hub.c and
- * routes.json beside the first of them. A proto that breaks a rule of check.c gives none: protoc prints why and fails.
+ * hubbub/v1/X.proto gives hubbub/v1/X.hub.h and X.hub.c; the run as a whole gives routes.hub.h, routes.hub.c,
+ * routes.json and openapi.json beside the first of them. A proto that breaks a rule of check.c gives none: protoc prints why and fails.
  */
 #include "tools/protoc-gen-hubbub/schema.h"
 #include <stdio.h>
@@ -53,7 +53,7 @@ static const char *folder_of(struct arena *a, const char *path)
 
 static void emit(struct schema *s, response_pb *response, const char *folder)
 {
-    response->file = ARENA_ARRAY(s->arena, response_file *, 2 * s->n_files + 3);
+    response->file = ARENA_ARRAY(s->arena, response_file *, 2 * s->n_files + 4);
     for (unsigned i = 0; i < s->n_files; i++) {
         const struct file *f = &s->files[i];
         if (!f->wanted)
@@ -65,6 +65,7 @@ static void emit(struct schema *s, response_pb *response, const char *folder)
     add_file(s->arena, response, routes, ".hub.h", emit_routes_header(s));
     add_file(s->arena, response, routes, ".hub.c", emit_routes_source(s, folder));
     add_file(s->arena, response, routes, ".json", emit_routes_json(s));
+    add_file(s->arena, response, arena_printf(s->arena, "%sopenapi", folder), ".json", emit_openapi(s));
 }
 
 int main(void)

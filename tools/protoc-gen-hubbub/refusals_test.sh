@@ -87,6 +87,8 @@ refused 't.v1.M.a has min above max' "$(field 'optional int32 a = 1 [(hubbub.v1.
 refused 't.v1.M.a has min, max or choices' "$(field 'optional string a = 1 [(hubbub.v1.rule) = {min: 2}];')"
 refused 't.v1.M.a has clamp' "$(field 'optional int32 a = 1 [(hubbub.v1.rule) = {min: 2 clamp: true}];')"
 refused 't.v1.M.a has choices_text' "$(field 'optional int32 a = 1 [(hubbub.v1.rule) = {choices_text: "x"}];')"
+refused 't.v1.M.a has array_of' "$(field 'optional string a = 1 [(hubbub.v1.rule) = {array_of: "Item"}];')"
+refused 't.v1.M.a has array_of' "$(field 'optional string a = 1 [(hubbub.v1.rule) = {form: RAW array_of: "Nothing"}];')"
 refused 't.v1.M.a is in a oneof' "$(field 'oneof o { int32 a = 1; }')"
 refused 't.v1.M has the JSON key a twice' "$(field 'optional int32 a = 1; optional int32 b = 2 [(hubbub.v1.rule) = {json: "a"}];')"
 

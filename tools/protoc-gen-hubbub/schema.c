@@ -7,7 +7,7 @@
 
 enum { FIELD_RULE = 50001, METHOD_RULE = 50002, HTTP_RULE = 72295728 };
 /* Field numbers of descriptor.proto, as source_code_info's paths name them. */
-enum { FILE_MESSAGES = 4, FILE_SERVICES = 6, MESSAGE_FIELDS = 2, MESSAGE_NESTED = 3, SERVICE_METHODS = 2 };
+enum { FILE_MESSAGES = 4, FILE_SERVICES = 6, FILE_SYNTAX = 12, MESSAGE_FIELDS = 2, MESSAGE_NESTED = 3, SERVICE_METHODS = 2 };
 
 /* ---- Options --------------------------------------------------------------------------------------------------- */
 
@@ -50,15 +50,54 @@ static struct place place_below(const struct place *up, int32_t list, size_t ind
     return p;
 }
 
-static int line_of(const struct place *p)
+static const Google__Protobuf__SourceCodeInfo__Location *location_of(const struct place *p)
 {
     const Google__Protobuf__SourceCodeInfo *info = p->file->source_code_info;
     for (size_t i = 0; info && i < info->n_location; i++) {
         const Google__Protobuf__SourceCodeInfo__Location *at = info->location[i];
         if (at->n_path == p->n && at->n_span && !memcmp(at->path, p->path, p->n * sizeof *p->path))
-            return at->span[0] + 1;
+            return at;
     }
-    return 0;
+    return NULL;
+}
+
+static int line_of(const struct place *p)
+{
+    const Google__Protobuf__SourceCodeInfo__Location *at = location_of(p);
+    return at ? at->span[0] + 1 : 0;
+}
+
+/* ---- Comments -------------------------------------------------------------------------------------------------- */
+
+/* Appends the words of text, one space between each. */
+static void put_words(struct buf *b, const char *text)
+{
+    static const char space[] = " \t\r\n";
+    for (text += strspn(text, space); *text; text += strspn(text, space)) {
+        size_t n = strcspn(text, space);
+        if (b->len)
+            buf_putc(b, ' ');
+        buf_put(b, text, n);
+        text += n;
+    }
+}
+
+const char *schema_comment(const struct schema *s, const struct place *p, bool trailing)
+{
+    const Google__Protobuf__SourceCodeInfo__Location *at = location_of(p);
+    struct buf b = {0};
+    if (at && at->leading_comments)
+        put_words(&b, at->leading_comments);
+    if (at && trailing && at->trailing_comments)
+        put_words(&b, at->trailing_comments);
+    const char *text = arena_strdup(s->arena, buf_str(&b));
+    buf_finish(&b);
+    return text;
+}
+
+const char *schema_file_comment(const struct schema *s, const file_proto *file)
+{
+    return schema_comment(s, &(struct place){.file = file, .path = {FILE_SYNTAX}, .n = 1}, false);
 }
 
 void schema_refuse(struct schema *s, const struct place *place, const char *name, const char *format, ...)
@@ -138,21 +177,35 @@ static unsigned count_messages(message_proto *const *list, size_t n)
     return count;
 }
 
-/* protoc writes type names whole: ".hubbub.v1.Guild". */
-static const struct message *find_message(const struct schema *s, const char *dotted)
+const struct message *schema_message(const struct schema *s, const char *full)
 {
     for (unsigned f = 0; f < s->n_files; f++)
         for (unsigned m = 0; m < s->files[f].n_messages; m++)
-            if (!strcmp(s->files[f].messages[m].full, dotted + 1))
+            if (!strcmp(s->files[f].messages[m].full, full))
                 return &s->files[f].messages[m];
     return NULL;
 }
 
+const char *schema_short(const file_proto *file, const char *full)
+{
+    return file->package && *file->package ? full + strlen(file->package) + 1 : full;
+}
+
+/* protoc writes type names whole: ".hubbub.v1.Guild". */
+static const struct message *find_message(const struct schema *s, const char *dotted)
+{
+    return schema_message(s, dotted + 1);
+}
+
 static void resolve_fields(const struct schema *s, struct message *m)
 {
-    for (unsigned i = 0; i < m->n_fields; i++)
-        if (m->fields[i].kind == KIND_MESSAGE)
-            m->fields[i].message = find_message(s, m->fields[i].proto->type_name);
+    for (unsigned i = 0; i < m->n_fields; i++) {
+        struct field *f = &m->fields[i];
+        if (f->kind == KIND_MESSAGE)
+            f->message = find_message(s, f->proto->type_name);
+        if (f->rule->array_of)
+            f->array_of = schema_message(s, arena_printf(s->arena, "%s.%s", m->place.file->package, f->rule->array_of));
+    }
 }
 
 /* ---- Services -------------------------------------------------------------------------------------------------- */
@@ -277,4 +330,14 @@ void path_each_parameter(struct arena *a, const char *path, void (*visit)(void *
 {
     for (const char *open = strchr(path, '{'); open; open = strchr(open + 1, '{'))
         visit(user, arena_strndup(a, open + 1, strcspn(open + 1, "}")));
+}
+
+const char *binding_where(const struct binding *at, const struct field *f)
+{
+    const char *parameter = strstr(at->path, f->proto->name);
+    size_t n = strlen(f->proto->name);
+    for (; parameter; parameter = strstr(parameter + 1, f->proto->name))
+        if (parameter > at->path && parameter[-1] == '{' && parameter[n] == '}')
+            return "path";
+    return !strcmp(at->body, "*") || !strcmp(at->body, f->proto->name) ? "body" : "query";
 }

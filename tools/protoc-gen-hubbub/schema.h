@@ -47,6 +47,7 @@ struct field {
     Hubbub__V1__Form form; /* bytes without a form are HIDDEN: JSON has none for them */
     bool repeated;
     const struct message *message; /* of KIND_MESSAGE */
+    const struct message *array_of; /* of a RAW field that says so */
     struct place place;
 };
 struct message {
@@ -95,6 +96,16 @@ struct schema {
 void schema_load(struct schema *, const Google__Protobuf__Compiler__CodeGeneratorRequest *);
 /* The field of that proto name, or NULL. */
 const struct field *schema_field(const struct message *, const char *name);
+/* Where a route takes the field of its request from: "path", "query" or "body". */
+const char *binding_where(const struct binding *, const struct field *);
+/* The message of that full name, or NULL. */
+const struct message *schema_message(const struct schema *, const char *full);
+/* The name without its package. */
+const char *schema_short(const file_proto *, const char *full);
+/* The comment at a place, as one line: the lines above it, and with trailing what stands behind it on its own line. "" when none. */
+const char *schema_comment(const struct schema *, const struct place *, bool trailing);
+/* The comment that opens the file. */
+const char *schema_file_comment(const struct schema *, const file_proto *);
 /* Adds "file.proto:LINE: NAME WHAT". */
 void schema_refuse(struct schema *, const struct place *, const char *name, const char *format, ...) PRINTF_LIKE(4, 5);
 
@@ -116,3 +127,4 @@ const char *emit_source(struct schema *, const struct file *);
 const char *emit_routes_header(struct schema *);
 const char *emit_routes_source(struct schema *, const char *folder);
 const char *emit_routes_json(struct schema *);
+const char *emit_openapi(struct schema *);

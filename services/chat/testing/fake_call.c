@@ -13,6 +13,7 @@ struct call {
     Hubbub__V1__FeedEntry *entries[ENTRIES_MAX];
     size_t n_entries;
     const Hubbub__V1__Generation *generation;
+    const char *text;
 };
 
 struct call *call_fake(const struct fake_call *given)
@@ -46,12 +47,18 @@ const char *call_fake_leaf(const struct call *c)
     return c->leaf;
 }
 
+const char *call_fake_text(const struct call *c)
+{
+    return c->text ? c->text : "";
+}
+
 int64_t call_fake_retry_after(const struct call *c)
 {
     return c->retry_after_ms;
 }
 
-size_t call_fake_entries(const struct call *c, Hubbub__V1__FeedEntry *const **ret, const Hubbub__V1__Generation **ret_generation)
+size_t call_fake_entries(const struct call *c, Hubbub__V1__FeedEntry *const **ret,
+                         const Hubbub__V1__Generation **ret_generation)
 {
     if (ret)
         *ret = c->entries;
@@ -135,6 +142,11 @@ status call_fail_field(struct call *c, const char *path, const char *code, const
 {
     c->leaf = arena_printf(c->arena, "%s %s", path, code);
     return ST_INVALID_FORM;
+}
+
+void call_error_text(struct call *c, const char *message)
+{
+    c->text = arena_strdup(c->arena, message);
 }
 
 void call_retry_after(struct call *c, int64_t ms)

@@ -18,7 +18,9 @@ static inline void call_fake_destroy_at(struct call **c)
 #define CALL_FAKED __attribute__((cleanup(call_fake_destroy_at)))
 
 /* What the handler recorded. */
-const char *call_fake_detail(const struct call *);      /* of the last call_fail; "" */
-const char *call_fake_leaf(const struct call *);        /* "path CODE" of the last call_fail_field; "" */
-int64_t call_fake_retry_after(const struct call *);     /* ms; 0 */
-size_t call_fake_entries(const struct call *, Hubbub__V1__FeedEntry *const **ret, const Hubbub__V1__Generation **ret_generation);
+const char *call_fake_detail(const struct call *);  /* of the last call_fail; "" */
+const char *call_fake_leaf(const struct call *);    /* "path CODE" of the last call_fail_field; "" */
+const char *call_fake_text(const struct call *);    /* of call_error_text; "" */
+int64_t call_fake_retry_after(const struct call *); /* ms; 0 */
+size_t call_fake_entries(const struct call *, Hubbub__V1__FeedEntry *const **ret,
+                         const Hubbub__V1__Generation **ret_generation);

@@ -4,15 +4,19 @@
 #include "services/chat/migrate.h"
 #include "tests/support/postgres.h"
 
-static const char empty_sql[] = "TRUNCATE users, guilds, messages, send_keys, feeds, feed_entries, feed_truncations, attachments CASCADE";
+static const char empty_sql[] =
+    "TRUNCATE users, guilds, messages, send_keys, feeds, feed_entries, feed_truncations, attachments CASCADE";
 /* 1024 VIEW_CHANNEL, 2048 SEND_MESSAGES, 32768 ATTACH_FILES, 65536 READ_MESSAGE_HISTORY. */
 static const char fill_sql[] =
     "INSERT INTO users (id, username) VALUES (101, 'owner'), (102, 'member'), (103, 'stranger');"
     "INSERT INTO feeds (scope_id) VALUES (101), (102), (103), (1000), (2000);"
     "INSERT INTO guilds (id, name, owner_id, member_count) VALUES (1000, 'first', 101, 2), (2000, 'second', 101, 2);"
-    "INSERT INTO roles (id, guild_id, name, permissions) VALUES (1000, 1000, '@everyone', 1024|2048|32768|65536), (2000, 2000, '@everyone', 1024|2048|65536);"
-    "INSERT INTO members (guild_id, user_id, nick) VALUES (1000, 101, NULL), (1000, 102, 'nick'), (2000, 101, NULL), (2000, 102, NULL);"
-    "INSERT INTO channels (id, guild_id, type, name) VALUES (1001, 1000, 0, 'general'), (1002, 1000, 4, 'group'), (2001, 2000, 0, 'general')";
+    "INSERT INTO roles (id, guild_id, name, permissions) VALUES (1000, 1000, '@everyone', 1024|2048|32768|65536), "
+    "(2000, 2000, '@everyone', 1024|2048|65536);"
+    "INSERT INTO members (guild_id, user_id, nick) VALUES (1000, 101, NULL), (1000, 102, 'nick'), (2000, 101, NULL), "
+    "(2000, 102, NULL);"
+    "INSERT INTO channels (id, guild_id, type, name) VALUES (1001, 1000, 0, 'general'), (1002, 1000, 4, 'group'), "
+    "(2001, 2000, 0, 'general')";
 
 static void must(status st, const char *sql, const struct db *d)
 {
@@ -63,9 +67,11 @@ struct call *fixture_call(struct fixture *f, uint64_t user_id)
     return call_fake(&(struct fake_call){.server_user = f->chat, .user_id = user_id});
 }
 
-status fixture_send(struct fixture *f, uint64_t user_id, uint64_t channel_id, const char *content, const char *request_id, uint64_t *ret_id)
+status fixture_send(struct fixture *f, uint64_t user_id, uint64_t channel_id, const char *content,
+                    const char *request_id, uint64_t *ret_id)
 {
-    CALL_FAKED struct call *c = call_fake(&(struct fake_call){.server_user = f->chat, .user_id = user_id, .request_id = request_id});
+    CALL_FAKED struct call *c =
+        call_fake(&(struct fake_call){.server_user = f->chat, .user_id = user_id, .request_id = request_id});
     Hubbub__V1__CreateMessageRequest req = HUBBUB__V1__CREATE_MESSAGE_REQUEST__INIT;
     Hubbub__V1__Message m = HUBBUB__V1__MESSAGE__INIT;
     PB_SET(&req, channel_id, channel_id);

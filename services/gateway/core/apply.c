@@ -1,7 +1,7 @@
-/* apply.c - an entry's turn has come: the replica and the memberships are folded, then every attached session that may see
- * the entry is given it, inside one turn of the loop. Who may see a message is decided by the channel's VIEW_CHANNEL as it
- * stands at this number of the feed. When an entry changes who sees what, sessions that gain a channel are given
- * CHANNEL_CREATE, those that lose one CHANNEL_DELETE. */
+/* apply.c - an entry's turn has come: the replica and the memberships are folded, then every attached session that may
+ * see the entry is given it, inside one turn of the loop. Who may see a message is decided by the channel's
+ * VIEW_CHANNEL as it stands at this number of the feed. When an entry changes who sees what, sessions that gain a
+ * channel are given CHANNEL_CREATE, those that lose one CHANNEL_DELETE. */
 #include "hubbub/v1/channels.hub.h"
 #include "services/gateway/core/state.h"
 
@@ -34,7 +34,8 @@ static bool concerns(const struct hold *hold, const struct user *only)
 static void views_begin(struct turn *t, const struct user *only)
 {
     struct hold *hold;
-    DL_FOREACH(t->s->holds, hold) {
+    DL_FOREACH(t->s->holds, hold)
+    {
         if (!concerns(hold, only))
             continue;
         hold->before = hold_class(hold);
@@ -72,7 +73,8 @@ static void views_end(struct turn *t, const struct user *only)
 {
     struct fanout *made = memory_zeroed(t->r->n_channels * 2 * sizeof *made);
     struct hold *hold;
-    DL_FOREACH(t->s->holds, hold) {
+    DL_FOREACH(t->s->holds, hold)
+    {
         if (concerns(hold, only) && hold->before)
             compare_views(t, made, hold);
         hold->before = NULL;
@@ -109,9 +111,9 @@ static void channel_updated(struct turn *t)
     unsigned index = replica_channel(t->r, c->id)->index;
     struct hold *hold;
     DL_FOREACH(t->s->holds, hold)
-        if (hold->attached && replica_viewed(hold->before, index) && session_has_intent(hold->session, f.row->intent) &&
-            hold_views(hold, t->r->channels[index]))
-            fanout_send(t->h, &f, hold->session);
+    if (hold->attached && replica_viewed(hold->before, index) && session_has_intent(hold->session, f.row->intent) &&
+        hold_views(hold, t->r->channels[index]))
+        fanout_send(t->h, &f, hold->session);
     fanout_end(t->h, &f);
     views_end(t, NULL);
 }
@@ -193,7 +195,9 @@ static void role_deleted(struct turn *t)
 static void guild_deleted(struct turn *t)
 {
     struct hold *hold, *next;
-    DL_FOREACH_SAFE(t->s->holds, hold, next) {
+    t->s->gone = true;
+    DL_FOREACH_SAFE(t->s->holds, hold, next)
+    {
         membership_set(hold->membership, NULL, t->seq);
         struct session *x = hold->session;
         bool attached = hold->attached;
@@ -233,8 +237,8 @@ static void member_added(struct turn *t)
     struct session *x = NULL;
     if (u)
         DL_FOREACH2(u->sessions, x, next_of_user)
-            if (x->state == SESSION_OPEN && session_takes_guild(x, t->s->id))
-                session_hold(t->h, x, t->s);
+    if (x->state == SESSION_OPEN && session_takes_guild(x, t->s->id))
+        session_hold(t->h, x, t->s);
     scope_mark_dirty(t->h, t->s);
 }
 
@@ -247,8 +251,8 @@ static void fan_out_member_update(struct turn *t, const struct user *self)
     struct hold *hold;
     if (self)
         DL_FOREACH(t->s->holds, hold)
-            if (concerns(hold, self))
-                fanout_send(t->h, &f, hold->session);
+    if (concerns(hold, self))
+        fanout_send(t->h, &f, hold->session);
     fanout_end(t->h, &f);
 }
 
@@ -275,7 +279,8 @@ static void member_removed(struct turn *t)
     struct user *u = fold_membership(t, user->id, NULL);
     struct session *x = NULL;
     if (u)
-        DL_FOREACH2(u->sessions, x, next_of_user) {
+        DL_FOREACH2(u->sessions, x, next_of_user)
+        {
             struct hold *hold = session_find_hold(x, t->s->id);
             if (!hold || x->state != SESSION_OPEN)
                 continue;
@@ -298,28 +303,21 @@ static void member_removed(struct turn *t)
 
 /* ---- Guild entries ----------------------------------------------------------------------------------------------- */
 
-/* What each kind of entry does in a guild; the first field of the row is set in the event. Kinds that are not here belong
- * into no guild's feed. */
+/* What each kind of entry does in a guild; the first field of the row is set in the event. Kinds that are not here
+ * belong into no guild's feed. */
 static const struct {
     size_t field;
     void (*apply)(struct turn *);
 } guild_rules[] = {
-#define RULE(name, function) {offsetof(Hubbub__V1__Event, name), function}
-    RULE(message_create, message_created),
-    RULE(message_update, passed_on),
-    RULE(message_delete, passed_on),
-    RULE(channel_create, channel_created),
-    RULE(channel_update, channel_updated),
-    RULE(channel_delete, channel_deleted),
-    RULE(guild_update, guild_updated),
-    RULE(guild_delete, guild_deleted),
-    RULE(role_create, role_created),
-    RULE(role_update, role_updated),
-    RULE(role_delete, role_deleted),
-    RULE(member_add, member_added),
-    RULE(member_update, member_updated),
-    RULE(member_remove, member_removed),
-    RULE(invite_create, passed_on),
+#define RULE(name, function)                                                                                           \
+    {                                                                                                                  \
+        offsetof(Hubbub__V1__Event, name), function                                                                    \
+    }
+    RULE(message_create, message_created), RULE(message_update, passed_on),       RULE(message_delete, passed_on),
+    RULE(channel_create, channel_created), RULE(channel_update, channel_updated), RULE(channel_delete, channel_deleted),
+    RULE(guild_update, guild_updated),     RULE(guild_delete, guild_deleted),     RULE(role_create, role_created),
+    RULE(role_update, role_updated),       RULE(role_delete, role_deleted),       RULE(member_add, member_added),
+    RULE(member_update, member_updated),   RULE(member_remove, member_removed),   RULE(invite_create, passed_on),
     RULE(invite_delete, passed_on),
 #undef RULE
 };
@@ -400,7 +398,8 @@ void apply_user_entry(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEn
 static void apply_to_user(struct hub *h, struct scope *s, const Hubbub__V1__FeedEntry *e)
 {
     struct hold *hold, *next;
-    DL_FOREACH_SAFE(s->holds, hold, next) {
+    DL_FOREACH_SAFE(s->holds, hold, next)
+    {
         if (!hold->attached || e->seq <= hold->from)
             continue;
         if (hold->catchup)
@@ -448,7 +447,9 @@ static void apply_presence(struct hub *h, struct scope *s, const Hubbub__V1__Eve
 
 void apply_ephemeral(struct hub *h, const Hubbub__V1__Event *e)
 {
-    uint64_t guild_id = e->typing_start ? e->typing_start->guild_id : e->presence_update ? e->presence_update->guild_id : 0;
+    uint64_t guild_id = e->typing_start      ? e->typing_start->guild_id
+                        : e->presence_update ? e->presence_update->guild_id
+                                             : 0;
     struct scope *s = guild_id ? scope_find(h, guild_id) : NULL;
     if (!s || s->kind != SCOPE_GUILD || s->state != SCOPE_LIVE)
         return;

@@ -1,6 +1,6 @@
-/* connection.c - sockets: the frames that come in, by a table of ops, and the close code that each fault earns (PROTOCOL
- * sections 3 to 5); heartbeats, and the time a socket may stay without a session. A connection that was closed stays until
- * hub_disconnected(): its frames are ignored. */
+/* connection.c - sockets: the frames that come in, by a table of ops, and the close code that each fault earns
+ * (PROTOCOL sections 3 to 5); heartbeats, and the time a socket may stay without a session. A connection that was
+ * closed stays until hub_disconnected(): its frames are ignored. */
 #include "hubbub/v1/gateway.hub.h"
 #include "services/gateway/core/state.h"
 
@@ -186,23 +186,18 @@ static const struct op_rule {
     bool before;
     void (*handle)(struct frame *);
 } op_rules[] = {
-    {1, true, handle_heartbeat},
-    {2, true, handle_identify},
-    {3, false, handle_presence},
-    {4, false, handle_nothing}, /* voice state */
-    {5, false, handle_nothing}, /* voice server ping */
-    {6, true, handle_resume},
-    {8, false, handle_request_members},
-    {14, false, handle_nothing}, /* guild subscriptions */
-    {17, false, handle_nothing}, /* lobby voice states */
-    {28, false, handle_nothing}, /* forum unreads */
-    {29, false, handle_nothing}, /* remote command */
-    {32, false, handle_nothing}, /* speed test */
-    {33, false, handle_nothing},
-    {37, false, handle_nothing}, /* guild subscriptions, bulk */
-    {40, true, handle_heartbeat},
-    {41, false, handle_nothing}, /* time-spent session id */
-    {42, false, handle_nothing}, /* lobby voice ping */
+    {1, true, handle_heartbeat},  {2, true, handle_identify},
+    {3, false, handle_presence},  {4, false, handle_nothing}, /* voice state */
+    {5, false, handle_nothing},                               /* voice server ping */
+    {6, true, handle_resume},     {8, false, handle_request_members},
+    {14, false, handle_nothing},                               /* guild subscriptions */
+    {17, false, handle_nothing},                               /* lobby voice states */
+    {28, false, handle_nothing},                               /* forum unreads */
+    {29, false, handle_nothing},                               /* remote command */
+    {32, false, handle_nothing},                               /* speed test */
+    {33, false, handle_nothing},  {37, false, handle_nothing}, /* guild subscriptions, bulk */
+    {40, true, handle_heartbeat}, {41, false, handle_nothing}, /* time-spent session id */
+    {42, false, handle_nothing},                               /* lobby voice ping */
     {100, false, handle_command},
 };
 
@@ -331,8 +326,8 @@ void connections_check(struct hub *h)
 {
     struct hub_connection *c;
     DL_FOREACH(h->connections, c)
-        if (!c->closing)
-            check(h, c);
+    if (!c->closing)
+        check(h, c);
 }
 
 void hub_drain(struct hub *h, int64_t window_ms, int64_t now_ms)
@@ -341,7 +336,7 @@ void hub_drain(struct hub *h, int64_t window_ms, int64_t now_ms)
     h->draining = true;
     struct hub_connection *c;
     DL_FOREACH(h->connections, c)
-        if (!c->reconnect_at && !c->cut_at)
-            c->reconnect_at = now_ms + (int64_t)hub_random_below(h, window_ms > 0 ? (uint64_t)window_ms : 1);
+    if (!c->reconnect_at && !c->cut_at)
+        c->reconnect_at = now_ms + (int64_t)hub_random_below(h, window_ms > 0 ? (uint64_t)window_ms : 1);
     hub_settle(h);
 }

@@ -1,11 +1,13 @@
 /* cursor.c - one position per feed, and how it moves: FEEDS.md, "The gateway's cursor".
  *
  * Entries come from the bus, from trailers of own calls and from reads, all by cursor_entry(). The one that is next is
- * applied; an early one is held and the gap is read after 20 ms; a late one is dropped. What nobody brought (a lost tail) is
- * noticed by the digest, which tells the heads of the scopes that were written lately. A read that does not start at the next
- * number means that the feed was truncated meanwhile: the scope is loaded anew and its sessions start afresh (op 9).
+ * applied; an early one is held and the gap is read after 20 ms; a late one is dropped. What nobody brought (a lost
+ * tail) is noticed by the digest, which tells the heads of the scopes that were written lately. A read that does not
+ * start at the next number means that the feed was truncated meanwhile: the scope is loaded anew and its sessions start
+ * afresh (op 9).
  *
- * Everything carries the generation of the database. A newer one drops all that is known: numbers may have been taken back. */
+ * Everything carries the generation of the database. A newer one drops all that is known: numbers may have been taken
+ * back. */
 #include "services/gateway/core/state.h"
 
 /* ---- Entries that wait ------------------------------------------------------------------------------------------- */
@@ -30,10 +32,10 @@ static void held_insert(struct held_entries *held, struct held_entry *e)
     held->n++;
     held->bytes += e->n;
     DL_FOREACH(held->list, at)
-        if (at->seq > e->seq) {
-            DL_PREPEND_ELEM(held->list, at, e);
-            return;
-        }
+    if (at->seq > e->seq) {
+        DL_PREPEND_ELEM(held->list, at, e);
+        return;
+    }
     DL_APPEND(held->list, e);
 }
 
@@ -41,8 +43,8 @@ static bool held_has(const struct held_entries *held, uint64_t seq)
 {
     const struct held_entry *at;
     DL_FOREACH(held->list, at)
-        if (at->seq == seq)
-            return true;
+    if (at->seq == seq)
+        return true;
     return false;
 }
 
@@ -103,7 +105,7 @@ struct scope *scope_ensure_guild(struct hub *h, uint64_t guild_id)
 {
     struct scope *s = scope_find(h, guild_id);
     if (s)
-        return s->kind == SCOPE_GUILD ? s : NULL;
+        return s->kind == SCOPE_GUILD && !s->gone ? s : NULL;
     s = scope_create(h, SCOPE_GUILD, guild_id);
     s->state = SCOPE_LOADING;
     queue_load(h, s);
@@ -144,7 +146,7 @@ static void scope_clear(struct hub *h, struct scope *s)
     unqueue(h, s);
     held_clear(&s->pend);
     s->incarnation = ++h->incarnations;
-    s->reading = s->loading = s->check = false;
+    s->reading = s->loading = s->check = s->gone = false;
     s->presences_due = 0;
     s->not_before = s->backoff_ms = 0;
     for (unsigned i = 0; s->replica && i < s->replica->n_channels; i++)
@@ -227,10 +229,11 @@ static enum generation compare_generation(const struct hub *h, const Hubbub__V1_
 static void forget_memberships(struct hub *h)
 {
     struct user *u, *next_user;
-    HASH_ITER(hh, h->users, u, next_user) {
+    HASH_ITER(hh, h->users, u, next_user)
+    {
         struct membership *m, *next;
         HASH_ITER(hh, u->memberships, m, next)
-            m->known = false;
+        m->known = false;
     }
 }
 
@@ -243,7 +246,8 @@ static void begin_generation(struct hub *h, const Hubbub__V1__Generation *g, boo
     h->has_token = has_token;
     h->token = token;
     struct session *x, *next;
-    DL_FOREACH_SAFE(h->sessions, x, next) {
+    DL_FOREACH_SAFE(h->sessions, x, next)
+    {
         if (x->state == SESSION_OPEN)
             session_invalidate(h, x);
         else
@@ -251,7 +255,7 @@ static void begin_generation(struct hub *h, const Hubbub__V1__Generation *g, boo
     }
     struct scope *s, *next_scope;
     HASH_ITER(hh, h->scopes, s, next_scope)
-        scope_drop(h, s);
+    scope_drop(h, s);
     forget_memberships(h);
     cursor_digest(h);
 }
@@ -374,8 +378,8 @@ static void reset_scope(struct hub *h, struct scope *s)
     h->stats.resets++;
     struct hold *hold, *next;
     DL_FOREACH_SAFE(s->holds, hold, next)
-        if (hold->session->state == SESSION_OPEN || s->kind == SCOPE_USER)
-            session_invalidate(h, hold->session);
+    if (hold->session->state == SESSION_OPEN || s->kind == SCOPE_USER)
+        session_invalidate(h, hold->session);
     if (s->kind == SCOPE_USER) {
         scope_drop(h, s);
         return;
@@ -574,7 +578,8 @@ static void fold_heads(struct hub *h, const Hubbub__V1__HeadsResponse *r)
     }
     struct scope *s, *next;
     if (r->lapsed)
-        HASH_ITER(hh, h->scopes, s, next) {
+        HASH_ITER(hh, h->scopes, s, next)
+        {
             s->check = true;
             if (s->state == SCOPE_LIVE)
                 scope_arm(h, s, (int64_t)hub_random_below(h, 50));
@@ -628,7 +633,7 @@ static void list_holders(const struct scope *s, struct ticket *t)
     size_t n = 0, distinct = 0;
     struct hold *hold;
     DL_FOREACH(s->holds, hold)
-        all[n++] = hold->session->user->id;
+    all[n++] = hold->session->user->id;
     qsort(all, n, sizeof *all, compare_ids);
     for (size_t i = 0; i < n && distinct < SNAPSHOT_USERS_MAX; i++)
         if (i == 0 || all[i] != all[i - 1])
@@ -717,7 +722,8 @@ void hub_on_snapshot(struct hub *h, uint64_t ticket, status st, const Hubbub__V1
     hub_settle(h);
 }
 
-void hub_on_presences(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *r, int64_t now_ms)
+void hub_on_presences(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *r,
+                      int64_t now_ms)
 {
     h->now = now_ms;
     struct ticket *t = ticket_take(h, ticket, TICKET_PRESENCES);
@@ -739,8 +745,8 @@ static void ask_catchups(struct hub *h)
 {
     struct hold *hold;
     DL_FOREACH2(h->catchups, hold, next_catchup)
-        if (!hold->catchup->ticket && h->now >= hold->catchup->not_before && reads_in_flight(h) < READS_MAX)
-            ask_catchup(h, hold);
+    if (!hold->catchup->ticket && h->now >= hold->catchup->not_before && reads_in_flight(h) < READS_MAX)
+        ask_catchup(h, hold);
 }
 
 void cursor_pump(struct hub *h)
@@ -758,8 +764,8 @@ void cursor_tick(struct hub *h)
 {
     struct scope *s, *next;
     DL_FOREACH_SAFE2(h->armed, s, next, next_armed)
-        if (h->now >= s->arm_at) {
-            disarm(h, s);
-            scope_due(h, s);
-        }
+    if (h->now >= s->arm_at) {
+        disarm(h, s);
+        scope_due(h, s);
+    }
 }

@@ -187,7 +187,8 @@ static void end_commit(struct fake_world *w)
     w->committing = 0;
 }
 
-static uint64_t append(struct fake_world *w, struct fake_feed *f, enum hub_topic kind, uint64_t topic, Hubbub__V1__Event *event, uint64_t viewers, uint64_t xid)
+static uint64_t append(struct fake_world *w, struct fake_feed *f, enum hub_topic kind, uint64_t topic,
+                       Hubbub__V1__Event *event, uint64_t viewers, uint64_t xid)
 {
     Hubbub__V1__FeedEntry e = HUBBUB__V1__FEED_ENTRY__INIT;
     f->entries = memory_resized(f->entries, (f->head + 1) * sizeof *f->entries);
@@ -217,7 +218,8 @@ static void append_user(struct fake_world *w, unsigned user, Hubbub__V1__Event *
     append(w, &w->users[user].feed, HUB_TOPIC_USER, fake_user_id(user), e, 0, xid);
 }
 
-/* ---- Changes ------------------------------------------------------------------------------------------------------ */
+/* ---- Changes ------------------------------------------------------------------------------------------------------
+ */
 
 uint64_t fake_message(struct fake_world *w, unsigned guild, unsigned channel, unsigned author)
 {
@@ -284,7 +286,8 @@ uint64_t fake_leave(struct fake_world *w, unsigned guild, unsigned user)
     return seq;
 }
 
-static uint64_t commit_guild(struct fake_world *w, unsigned guild, uint64_t topic, Hubbub__V1__Event *e, struct arena *a)
+static uint64_t commit_guild(struct fake_world *w, unsigned guild, uint64_t topic, Hubbub__V1__Event *e,
+                             struct arena *a)
 {
     uint64_t seq = append_guild(w, guild, topic, e, commit_xid(w));
     end_commit(w);
@@ -424,7 +427,8 @@ void fake_ephemeral(struct fake_world *w, const Hubbub__V1__Event *e)
     turned(w);
 }
 
-/* ---- Answers ------------------------------------------------------------------------------------------------------ */
+/* ---- Answers ------------------------------------------------------------------------------------------------------
+ */
 
 static struct fake_feed *find_feed(struct fake_world *w, uint64_t scope)
 {
@@ -516,7 +520,8 @@ static void fill_guild(const struct fake_world *w, unsigned guild, Hubbub__V1__S
     PB_SET(r, member_count, (uint32_t)r->n_members);
 }
 
-static status answer_snapshot(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
+static status answer_snapshot(struct fake_world *w, const struct fake_question *q, struct arena *a,
+                              ProtobufCMessage **ret)
 {
     int guild = find_guild(w, q->a);
     if (guild < 0 || w->guilds[guild].deleted)
@@ -529,7 +534,8 @@ static status answer_snapshot(struct fake_world *w, const struct fake_question *
     return ST_OK;
 }
 
-static void fill_identity(const struct fake_world *w, unsigned user, unsigned token, Hubbub__V1__OpenSessionResponse *r, struct arena *a)
+static void fill_identity(const struct fake_world *w, unsigned user, unsigned token, Hubbub__V1__OpenSessionResponse *r,
+                          struct arena *a)
 {
     r->identity = PB_NEW(a, Hubbub__V1__Identity, hubbub__v1__identity);
     PB_SET(r->identity, user_id, fake_user_id(user));
@@ -565,7 +571,8 @@ static status answer_open(struct fake_world *w, const struct fake_question *q, s
     return ST_OK;
 }
 
-static status answer_member(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
+static status answer_member(struct fake_world *w, const struct fake_question *q, struct arena *a,
+                            ProtobufCMessage **ret)
 {
     int guild = find_guild(w, q->a);
     if (guild < 0 || w->guilds[guild].deleted)
@@ -580,13 +587,15 @@ static status answer_member(struct fake_world *w, const struct fake_question *q,
     return ST_OK;
 }
 
-static status answer_presences(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
+static status answer_presences(struct fake_world *w, const struct fake_question *q, struct arena *a,
+                               ProtobufCMessage **ret)
 {
     *ret = &PB_NEW(a, Hubbub__V1__GetPresencesResponse, hubbub__v1__get_presences_response)->base;
     return ST_OK;
 }
 
-static status (*const answers[QUESTION_KINDS])(struct fake_world *, const struct fake_question *, struct arena *, ProtobufCMessage **) = {
+static status (*const answers[QUESTION_KINDS])(struct fake_world *, const struct fake_question *, struct arena *,
+                                               ProtobufCMessage **) = {
     answer_heads, answer_read, answer_snapshot, answer_open, answer_member, answer_presences,
 };
 
@@ -642,8 +651,8 @@ struct fake_question *fake_find(struct fake_world *w, enum question_kind kind)
 {
     struct fake_question *q;
     DL_FOREACH(w->questions, q)
-        if (q->kind == kind)
-            return q;
+    if (q->kind == kind)
+        return q;
     return NULL;
 }
 
@@ -662,7 +671,8 @@ bool fake_answer(struct fake_world *w, enum question_kind kind)
     return fake_fail(w, kind, ST_OK);
 }
 
-/* ---- What the hub asks --------------------------------------------------------------------------------------------- */
+/* ---- What the hub asks ---------------------------------------------------------------------------------------------
+ */
 
 static struct fake_question *ask(void *user, enum question_kind kind, uint64_t ticket)
 {
@@ -753,7 +763,8 @@ static void note_dispatch(struct fake_client *c, int64_t s, json_t *root)
     c->seq = s;
     if (strcmp(name, "READY") == 0) {
         c->ready = true;
-        snprintf(c->session_id, sizeof c->session_id, "%s", json_string_value(json_object_get(json_object_get(root, "d"), "session_id")));
+        snprintf(c->session_id, sizeof c->session_id, "%s",
+                 json_string_value(json_object_get(json_object_get(root, "d"), "session_id")));
     }
 }
 
@@ -794,11 +805,13 @@ static uint64_t io_random(void *user)
     return fake_random(user);
 }
 
-/* ---- The world ----------------------------------------------------------------------------------------------------- */
+/* ---- The world -----------------------------------------------------------------------------------------------------
+ */
 
 static void lay_out(struct fake_world *w)
 {
-    static const bool first_members[FAKE_GUILDS][FAKE_USERS] = {{true, true, true}, {true, true}, {false, false, false, true}};
+    static const bool first_members[FAKE_GUILDS][FAKE_USERS] = {
+        {true, true, true}, {true, true}, {false, false, false, true}};
     for (unsigned u = 0; u < FAKE_USERS; u++)
         w->users[u].feed.id = fake_user_id(u);
     for (unsigned g = 0; g < FAKE_GUILDS; g++) {
@@ -828,11 +841,22 @@ struct fake_world *fake_create(uint64_t seed)
     w->read_limit = 200;
     lay_out(w);
     static const struct hub_config config = {
-        .heartbeat_interval_ms = 30000, .identify_timeout_ms = 15000, .session_linger_ms = 180000, .ring_events_max = 1024,
-        .ring_ephemeral_max = 128, .sessions_max = 1000, .connections_max = 1000, .frame_bytes_max_bot = 4096,
-        .frame_bytes_max_user = 16384, .frames_per_minute_max = 120, .gateway_id = "gateway-1", .resume_url = "ws://127.0.0.1:8081",
+        .heartbeat_interval_ms = 30000,
+        .identify_timeout_ms = 15000,
+        .session_linger_ms = 180000,
+        .ring_events_max = 1024,
+        .ring_ephemeral_max = 128,
+        .sessions_max = 1000,
+        .connections_max = 1000,
+        .frame_bytes_max_bot = 4096,
+        .frame_bytes_max_user = 16384,
+        .frames_per_minute_max = 120,
+        .gateway_id = "gateway-1",
+        .resume_url = "ws://127.0.0.1:8081",
     };
-    struct hub_io io = {w, io_heads, io_read, io_snapshot, io_open, io_member, io_presences, io_subscribe, io_presence, io_send, io_close, io_payload_free, io_command, io_random};
+    struct hub_io io = {w,         io_heads,        io_read,      io_snapshot, io_open,
+                        io_member, io_presences,    io_subscribe, io_presence, io_send,
+                        io_close,  io_payload_free, io_command,   io_random};
     w->hub = hub_create(&config, &io, w->now);
     return w;
 }
@@ -901,8 +925,8 @@ static void deliver_bus(struct fake_world *w)
 {
     struct fake_bus *b, *next;
     DL_FOREACH_SAFE(w->bus, b, next)
-        if (b->at <= w->now)
-            fake_bus_deliver(w, b, false, false);
+    if (b->at <= w->now)
+        fake_bus_deliver(w, b, false, false);
 }
 
 static void answer_all(struct fake_world *w)
@@ -925,7 +949,8 @@ void fake_run(struct fake_world *w, int64_t ms)
     }
 }
 
-/* ---- Clients -------------------------------------------------------------------------------------------------------- */
+/* ---- Clients --------------------------------------------------------------------------------------------------------
+ */
 
 struct fake_client *fake_connect(struct fake_world *w)
 {
@@ -966,7 +991,8 @@ void fake_resume(struct fake_client *c, const struct fake_client *old, int64_t s
     c->seq = seq;
     snprintf(c->session_id, sizeof c->session_id, "%s", old->session_id);
     snprintf(c->resumed_id, sizeof c->resumed_id, "%s", old->session_id);
-    fake_send(c, "{\"op\":6,\"d\":{\"token\":\"token-%u-%u\",\"session_id\":\"%s\",\"seq\":%lld}}", old->user, old->token, old->session_id, (long long)seq);
+    fake_send(c, "{\"op\":6,\"d\":{\"token\":\"token-%u-%u\",\"session_id\":\"%s\",\"seq\":%lld}}", old->user,
+              old->token, old->session_id, (long long)seq);
 }
 
 void fake_cut(struct fake_client *c, uint16_t code)
@@ -1030,8 +1056,10 @@ const char *fake_messages(const struct fake_client *c, unsigned guild)
         if (!is_dispatch(&c->frames[i], "MESSAGE_CREATE"))
             continue;
         json_t *root = json_loads(c->frames[i].text, 0, NULL), *d = json_object_get(root, "d");
-        if (strtoull(json_string_value(json_object_get(d, "guild_id")), NULL, 10) == fake_guild_id(guild) && n < sizeof list - 24)
-            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? " " : "", json_string_value(json_object_get(d, "id")));
+        if (strtoull(json_string_value(json_object_get(d, "guild_id")), NULL, 10) == fake_guild_id(guild) &&
+            n < sizeof list - 24)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? " " : "",
+                                  json_string_value(json_object_get(d, "id")));
         json_decref(root);
     }
     return list;

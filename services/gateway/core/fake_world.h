@@ -1,15 +1,25 @@
-/* fake_world.h - a chat service, a bus and clients in memory, around a real hub: what the tests of the core play against.
+/* fake_world.h - a chat service, a bus and clients in memory, around a real hub: what the tests of the core play
+ * against.
  *
- * Feeds are as PostgreSQL has them: contiguous numbers, xids that may commit out of order, truncation, generations. Questions
- * of the hub queue up until they are served (the answer is worked out from what is committed then) and delivered. Entries go
- * to the bus topics that they belong to, and reach the hub only when it has subscribed. Clients keep every frame. */
+ * Feeds are as PostgreSQL has them: contiguous numbers, xids that may commit out of order, truncation, generations.
+ * Questions of the hub queue up until they are served (the answer is worked out from what is committed then) and
+ * delivered. Entries go to the bus topics that they belong to, and reach the hub only when it has subscribed. Clients
+ * keep every frame. */
 #pragma once
 #include "services/gateway/core/state.h"
 #include <jansson.h>
 
 enum { FAKE_USERS = 8, FAKE_GUILDS = 3, FAKE_CHANNELS = 8, FAKE_ROLES = 4, FAKE_CLIENTS = 512 };
 
-enum question_kind { QUESTION_HEADS, QUESTION_READ, QUESTION_SNAPSHOT, QUESTION_OPEN, QUESTION_MEMBER, QUESTION_PRESENCES, QUESTION_KINDS };
+enum question_kind {
+    QUESTION_HEADS,
+    QUESTION_READ,
+    QUESTION_SNAPSHOT,
+    QUESTION_OPEN,
+    QUESTION_MEMBER,
+    QUESTION_PRESENCES,
+    QUESTION_KINDS
+};
 
 struct fake_question {
     struct fake_question *prev, *next;
@@ -44,8 +54,8 @@ struct fake_bus {
 
 struct fake_channel {
     uint64_t id, last_message;
-    bool hidden;           /* @everyone may not view it */
-    uint64_t shown_to;     /* role of the guild that may, 0: none */
+    bool hidden;       /* @everyone may not view it */
+    uint64_t shown_to; /* role of the guild that may, 0: none */
     uint64_t shown_to_user;
 };
 struct fake_guild {
@@ -102,8 +112,8 @@ struct fake_world {
     struct fake_client *clients[FAKE_CLIENTS];
     unsigned n_clients;
     unsigned read_limit;
-    bool quiet;  /* questions wait for fake_answer(); else fake_run() answers all */
-    bool deaf;   /* nothing reaches the bus */
+    bool quiet; /* questions wait for fake_answer(); else fake_run() answers all */
+    bool deaf;  /* nothing reaches the bus */
     unsigned asked[QUESTION_KINDS];
     void (*on_turn)(struct fake_world *); /* after every call of the hub; may be NULL */
     void *on_turn_user;

@@ -1,5 +1,5 @@
-/* fanout.c - payloads, and who gets one. An event is encoded when the first session wants it, once per form: in full, and
- * without what only the MESSAGE_CONTENT intent shows. */
+/* fanout.c - payloads, and who gets one. An event is encoded when the first session wants it, once per form: in full,
+ * and without what only the MESSAGE_CONTENT intent shows. */
 #include "hubbub/v1/feeds.hub.h"
 #include "services/gateway/core/state.h"
 
@@ -140,7 +140,8 @@ void fanout_all(struct hub *h, struct fanout *f, struct scope *s, const struct u
     if (!f->row || !f->row->dispatch || (f->channel_id && !c))
         return;
     struct hold *hold;
-    DL_FOREACH(s->holds, hold) {
+    DL_FOREACH(s->holds, hold)
+    {
         struct session *x = hold->session;
         if (hold->attached && x->user != except && session_has_intent(x, f->row->intent) && (!c || hold_views(hold, c)))
             fanout_send(h, f, x);

@@ -37,9 +37,10 @@ void hub_destroy(struct hub *h)
     sessions_reap(h);
     struct scope *s, *next_scope;
     HASH_ITER(hh, h->scopes, s, next_scope)
-        scope_drop(h, s);
+    scope_drop(h, s);
     struct ticket *t, *next_ticket;
-    HASH_ITER(hh, h->tickets, t, next_ticket) {
+    HASH_ITER(hh, h->tickets, t, next_ticket)
+    {
         HASH_DEL(h->tickets, t);
         ticket_free(t);
     }
@@ -99,7 +100,8 @@ int64_t hub_backoff(struct hub *h, unsigned *backoff_ms)
 static void wake(struct hub *h, struct scope *s)
 {
     struct hold *hold, *next;
-    DL_FOREACH_SAFE(s->holds, hold, next) {
+    DL_FOREACH_SAFE(s->holds, hold, next)
+    {
         if (hold->attached && !hold->pending)
             continue;
         if (hold->session->state == SESSION_GATHERING)
@@ -128,8 +130,8 @@ static void unload_idle(struct hub *h)
 {
     struct scope *s, *next;
     HASH_ITER(hh, h->scopes, s, next)
-        if (s->n_holds == 0 && h->now - s->idle_since >= UNLOAD_LINGER_MS)
-            scope_drop(h, s);
+    if (s->n_holds == 0 && h->now - s->idle_since >= UNLOAD_LINGER_MS)
+        scope_drop(h, s);
 }
 
 void hub_tick(struct hub *h, int64_t now_ms)
@@ -180,7 +182,7 @@ void hub_stats(const struct hub *h, struct hub_stats *ret)
     ret->sessions = h->n_sessions;
     const struct session *x;
     DL_FOREACH(h->sessions, x)
-        ret->sessions_detached += !x->connection;
+    ret->sessions_detached += !x->connection;
     for (const struct scope *s = h->scopes; s; s = s->hh.next)
         ret->guilds += s->kind == SCOPE_GUILD;
     ret->scopes = HASH_COUNT(h->scopes);

@@ -1,8 +1,8 @@
 /* hub.h - the gateway's pure core: connections, sessions, rings, feed cursors, guild replicas, fan-out.
  *
  * Takes frames, answers, bus messages and time as arguments and gives back actions through struct hub_io; it owns no
- * socket, timer, clock or randomness, so tests and a simulator drive the very same object files. One thread. No io function
- * may call back into the hub. Memory of arguments is the caller's and is not kept past the call.
+ * socket, timer, clock or randomness, so tests and a simulator drive the very same object files. One thread. No io
+ * function may call back into the hub. Memory of arguments is the caller's and is not kept past the call.
  *
  * A connection is a socket; a session outlives it (RESUME) for session_linger_ms. */
 #pragma once
@@ -18,14 +18,14 @@
 struct hub;
 struct hub_connection;
 
-/* One encoded event, shared by every session that gets it. `data` is the JSON text up to and including `"s":`; a session's
- * own frame is data, then s right-aligned in ten characters, then `}`: HUB_TAIL_BYTES more. Not a dispatch (s < 0): data is
- * the whole frame. */
+/* One encoded event, shared by every session that gets it. `data` is the JSON text up to and including `"s":`; a
+ * session's own frame is data, then s right-aligned in ten characters, then `}`: HUB_TAIL_BYTES more. Not a dispatch (s
+ * < 0): data is the whole frame. */
 enum { HUB_TAIL_BYTES = 11 };
 struct hub_payload {
     unsigned refs;
-    bool ephemeral;  /* typing, presence: own small cap in a ring */
-    bool snapshot;   /* READY, GUILD_CREATE: a ring lets go of it once the client has acknowledged it */
+    bool ephemeral; /* typing, presence: own small cap in a ring */
+    bool snapshot;  /* READY, GUILD_CREATE: a ring lets go of it once the client has acknowledged it */
     size_t len;
     void *edge_cache; /* the edge's: e.g. the compressed form, made once; freed by hub_io.payload_free */
     char data[];
@@ -52,8 +52,9 @@ struct hub_io {
     void (*subscribe)(void *user, bool on, enum hub_topic, uint64_t id);
     /* A session opened, changed its presence, moved guilds, or ended for good; the rim batches these and the beats. */
     void (*presence)(void *user, const Hubbub__V1__SessionPresence *);
-    /* Towards a socket. send: s >= 0 a dispatch, else a whole frame; takes its own reference; the edge bounds its queue and
-     * calls hub_disconnected when it cuts a socket. close: flush, then the close code. `edge` is what hub_connected got. */
+    /* Towards a socket. send: s >= 0 a dispatch, else a whole frame; takes its own reference; the edge bounds its queue
+     * and calls hub_disconnected when it cuts a socket. close: flush, then the close code. `edge` is what hub_connected
+     * got. */
     void (*send)(void *user, void *edge, struct hub_payload *, int64_t s);
     void (*close)(void *user, void *edge, uint16_t code, const char *reason);
     void (*payload_free)(void *user, void *edge_cache);
@@ -69,7 +70,7 @@ struct hub_config {
     uint32_t ring_ephemeral_max;    /* 128 */
     uint32_t sessions_max, connections_max;
     uint32_t frame_bytes_max_bot, frame_bytes_max_user; /* 4096, 16384; above: 4002 */
-    uint32_t frames_per_minute_max; /* 120: then 4008 */
+    uint32_t frames_per_minute_max;                     /* 120: then 4008 */
     const char *gateway_id;
     const char *resume_url; /* ws://... handed out in READY */
 };
@@ -91,7 +92,8 @@ void hub_on_read(struct hub *, uint64_t ticket, status st, const Hubbub__V1__Rea
 void hub_on_snapshot(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SnapshotResponse *, int64_t now_ms);
 void hub_on_open(struct hub *, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *, int64_t now_ms);
 void hub_on_member(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *, int64_t now_ms);
-void hub_on_presences(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *, int64_t now_ms);
+void hub_on_presences(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *,
+                      int64_t now_ms);
 /* What the bus brought, and what an own call's trailer brought: the same door. */
 void hub_on_bus(struct hub *, const Hubbub__V1__BusMessage *, int64_t now_ms);
 /* Redis came or went: the digest is asked at once, and every second (150 ms while it is away). */

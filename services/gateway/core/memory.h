@@ -1,4 +1,5 @@
-/* memory.h - allocation for the core. What is allocated is bounded by the limits of its owner, so no memory ends the process. */
+/* memory.h - allocation for the core. What is allocated is bounded by the limits of its owner, so no memory ends the
+ * process. */
 #pragma once
 #include "lib/base/log.h"
 #include <protobuf-c/protobuf-c.h>

@@ -1,12 +1,20 @@
-/* ready.c - what opens a session and a guild: READY, GUILD_CREATE; and member chunks. Everything is gathered from the replica
- * in the turn that attaches the session, so there is no seam between it and the entries that follow. */
+/* ready.c - what opens a session and a guild: READY, GUILD_CREATE; and member chunks. Everything is gathered from the
+ * replica in the turn that attaches the session, so there is no seam between it and the entries that follow. */
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/gateway.hub.h"
 #include "services/gateway/core/state.h"
 
-enum { INTENT_GUILDS = 0, INTENT_MEMBERS = 1, INTENT_PRESENCES = 8, CHUNK_MEMBERS_MAX = 1000, NONCE_BYTES_MAX = 32 };
+enum {
+    INTENT_GUILDS = 0,
+    INTENT_MEMBERS = 1,
+    INTENT_PRESENCES = 8,
+    CHUNK_MEMBERS_MAX = 1000,
+    LARGE_MEMBERS_MAX = 100,
+    NONCE_BYTES_MAX = 32
+};
 
-static void dispatch_once(struct hub *h, struct session *x, const char *name, const struct wire_message *wire, const void *m, bool snapshot)
+static void dispatch_once(struct hub *h, struct session *x, const char *name, const struct wire_message *wire,
+                          const void *m, bool snapshot)
 {
     struct hub_payload *p = payload_dispatch(name, wire, m);
     p->snapshot = snapshot;
@@ -61,14 +69,18 @@ void ready_send(struct hub *h, struct session *x)
 
 /* ---- GUILD_CREATE ------------------------------------------------------------------------------------------------ */
 
-/* Bots without the presences intent are told of themselves only; else all of a small guild, who is online in a large one. */
-static bool includes_member(const struct session *x, const struct replica *r, bool large, uint64_t user_id)
+/* Bots without the presences intent are told of themselves only; else all of a small guild, who is online in a large
+ * one: every one of them for bots, the first hundred for people, whose clients ask for lists. */
+static bool includes_member(const struct session *x, const struct replica *r, const Hubbub__V1__GuildCreated *g,
+                            uint64_t user_id)
 {
     if (user_id == x->user->id)
         return true;
     if (!session_has_intent(x, INTENT_PRESENCES))
         return false;
-    return !large || replica_presence(r, user_id);
+    if (!g->large)
+        return true;
+    return replica_presence(r, user_id) && (x->identity.bot || g->n_members < LARGE_MEMBERS_MAX);
 }
 
 static void add_members(const struct session *x, const struct replica *r, Hubbub__V1__GuildCreated *g, struct arena *a)
@@ -76,18 +88,22 @@ static void add_members(const struct session *x, const struct replica *r, Hubbub
     g->members = ARENA_ARRAY(a, Hubbub__V1__Member *, HASH_COUNT(r->members));
     struct replica_member *m;
     for (m = r->members; m; m = m->hh.next)
-        if (includes_member(x, r, g->large, m->user_id))
+        if (includes_member(x, r, g, m->user_id))
             g->members[g->n_members++] = m->member;
 }
 
-static void add_presences(const struct session *x, const struct replica *r, Hubbub__V1__GuildCreated *g, struct arena *a)
+/* Of the members that are told. */
+static void add_presences(const struct session *x, const struct replica *r, Hubbub__V1__GuildCreated *g,
+                          struct arena *a)
 {
     if (!session_has_intent(x, INTENT_PRESENCES))
         return;
-    g->presences = ARENA_ARRAY(a, Hubbub__V1__PresenceUpdated *, HASH_COUNT(r->presences));
-    struct replica_presence *p;
-    for (p = r->presences; p; p = p->hh.next)
-        g->presences[g->n_presences++] = p->presence;
+    g->presences = ARENA_ARRAY(a, Hubbub__V1__PresenceUpdated *, g->n_members);
+    for (size_t i = 0; i < g->n_members; i++) {
+        const Hubbub__V1__PresenceUpdated *p = replica_presence(r, g->members[i]->user->id);
+        if (p)
+            g->presences[g->n_presences++] = (Hubbub__V1__PresenceUpdated *)p;
+    }
 }
 
 static void add_channels(struct hold *hold, Hubbub__V1__GuildCreated *g, struct arena *a)
@@ -147,12 +163,13 @@ static void match_ids(const struct replica *r, const Hubbub__V1__RequestMembers 
         const Hubbub__V1__Member *m = replica_member(r, ask->user_ids[i]);
         if (m)
             found->members[found->n++] = (Hubbub__V1__Member *)m;
-        else
+        else if (replica_complete(r)) /* else nobody here can say so */
             found->not_found[found->n_not_found++] = ask->user_ids[i];
     }
 }
 
-static void match_query(const struct session *x, const struct replica *r, const Hubbub__V1__RequestMembers *ask, struct matches *found)
+static void match_query(const struct session *x, const struct replica *r, const Hubbub__V1__RequestMembers *ask,
+                        struct matches *found)
 {
     const char *query = ask->query ? ask->query : "";
     size_t limit = ask->limit > 0 ? (size_t)ask->limit : query[0] ? 100 : SIZE_MAX;
@@ -161,7 +178,8 @@ static void match_query(const struct session *x, const struct replica *r, const 
     struct replica_member *m;
     for (m = r->members; m && found->n < limit; m = m->hh.next) {
         const Hubbub__V1__User *u = m->member->user;
-        if (starts_with(u->username, query) || starts_with(m->member->nick, query) || starts_with(u->global_name, query))
+        if (starts_with(u->username, query) || starts_with(m->member->nick, query) ||
+            starts_with(u->global_name, query))
             found->members[found->n++] = m->member;
     }
 }

@@ -7,7 +7,8 @@ enum view { VIEW_UNKNOWN, VIEW_HIDDEN, VIEW_SEEN };
 
 /* ---- Life ------------------------------------------------------------------------------------------------------ */
 
-struct replica *replica_create(const Hubbub__V1__SnapshotResponse *snapshot, struct replica_channel **by_id, uint64_t *versions)
+struct replica *replica_create(const Hubbub__V1__SnapshotResponse *snapshot, struct replica_channel **by_id,
+                               uint64_t *versions)
 {
     struct replica *r = memory_zeroed(sizeof *r);
     r->guild = memory_copy_message(snapshot->guild);
@@ -41,9 +42,10 @@ void replica_destroy(struct replica *r)
         replica_remove_channel(r, r->channels[r->n_channels - 1]);
     struct replica_member *m, *next_member;
     HASH_ITER(hh, r->members, m, next_member)
-        replica_remove_member(r, m->user_id);
+    replica_remove_member(r, m->user_id);
     struct replica_presence *p, *next_presence;
-    HASH_ITER(hh, r->presences, p, next_presence) {
+    HASH_ITER(hh, r->presences, p, next_presence)
+    {
         HASH_DEL(r->presences, p);
         memory_free_message(p->presence);
         free(p);
@@ -203,7 +205,7 @@ void replica_remove_role(struct replica *r, uint64_t role_id)
     }
     struct replica_member *m, *next;
     HASH_ITER(hh, r->members, m, next)
-        strip_member(m->member, role_id);
+    strip_member(m->member, role_id);
     for (unsigned i = 0; i < r->n_channels; i++)
         strip_channel(r->channels[i]->channel, role_id);
     replica_retire_classes(r);
@@ -379,7 +381,8 @@ void replica_view_all(struct replica *r, struct view_class *class)
 void replica_retire_classes(struct replica *r)
 {
     struct view_class *class, *next;
-    HASH_ITER(hh, r->classes, class, next) {
+    HASH_ITER(hh, r->classes, class, next)
+    {
         HASH_DEL(r->classes, class);
         class->next_retired = r->retired;
         r->retired = class;

@@ -1,9 +1,9 @@
-/* replica.h - what a gateway knows of one guild: the guild with its roles, the channels with their overwrites, members and
- * presences as far as it needs them. Loaded by one snapshot, changed only by feed entries in order. Pure.
+/* replica.h - what a gateway knows of one guild: the guild with its roles, the channels with their overwrites, members
+ * and presences as far as it needs them. Loaded by one snapshot, changed only by feed entries in order. Pure.
  *
  * Who may view what is asked per view class: all members whose roles (and own overwrites) decide alike share one, so a
- * message costs one byte to look at per session. Everything that can decide otherwise retires the classes of before; they
- * stay readable until replica_release_classes(), so that gained and lost channels can be told apart. */
+ * message costs one byte to look at per session. Everything that can decide otherwise retires the classes of before;
+ * they stay readable until replica_release_classes(), so that gained and lost channels can be told apart. */
 #pragma once
 #include "hubbub/v1/feeds.pb-c.h"
 #include "hubbub/v1/gateway.pb-c.h"
@@ -34,18 +34,18 @@ struct replica_presence {
 struct view_class {
     UT_hash_handle hh;
     struct view_class *next_retired;
-    uint8_t *views;     /* by channel index: enum view, filled when asked for */
+    uint8_t *views; /* by channel index: enum view, filled when asked for */
     unsigned n_views;
-    bool complete;      /* no view is left to work out */
-    size_t n_key;       /* bytes */
-    uint64_t key[];     /* owner, the user when an overwrite names them (else 0), then the roles, sorted */
+    bool complete;  /* no view is left to work out */
+    size_t n_key;   /* bytes */
+    uint64_t key[]; /* owner, the user when an overwrite names them (else 0), then the roles, sorted */
 };
 
 struct replica {
     uint64_t guild_id;
-    uint64_t version; /* of what decides views; unique among all replicas of the hub */
-    uint64_t *versions; /* the hub's counter */
-    Hubbub__V1__Guild *guild; /* with its roles */
+    uint64_t version;                           /* of what decides views; unique among all replicas of the hub */
+    uint64_t *versions;                         /* the hub's counter */
+    Hubbub__V1__Guild *guild;                   /* with its roles */
     struct replica_channel **channels, **by_id; /* by_id: all channels of the hub */
     unsigned n_channels;
     struct replica_member *members;
@@ -54,7 +54,8 @@ struct replica {
     struct view_class *classes, *retired;
 };
 
-struct replica *replica_create(const Hubbub__V1__SnapshotResponse *, struct replica_channel **by_id, uint64_t *versions);
+struct replica *replica_create(const Hubbub__V1__SnapshotResponse *, struct replica_channel **by_id,
+                               uint64_t *versions);
 void replica_destroy(struct replica *);
 
 /* NULL when it is not this guild's. */

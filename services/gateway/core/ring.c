@@ -4,7 +4,8 @@
 
 void ring_init(struct ring *r, unsigned lasting_max, unsigned ephemeral_max)
 {
-    *r = (struct ring){.lasting_max = lasting_max ? lasting_max : 1, .ephemeral_max = ephemeral_max ? ephemeral_max : 1};
+    *r =
+        (struct ring){.lasting_max = lasting_max ? lasting_max : 1, .ephemeral_max = ephemeral_max ? ephemeral_max : 1};
 }
 
 static struct ring_entry *queue_at(const struct ring_queue *q, unsigned i)
@@ -88,11 +89,13 @@ static unsigned first_after(const struct ring_queue *q, int64_t seq)
     return low;
 }
 
-void ring_replay(const struct ring *r, int64_t seq, void (*send)(void *user, struct hub_payload *, int64_t s), void *user)
+void ring_replay(const struct ring *r, int64_t seq, void (*send)(void *user, struct hub_payload *, int64_t s),
+                 void *user)
 {
     unsigned i = first_after(&r->lasting, seq), j = first_after(&r->ephemeral, seq);
     while (i < r->lasting.n || j < r->ephemeral.n) {
-        bool lasting = j == r->ephemeral.n || (i < r->lasting.n && queue_at(&r->lasting, i)->s < queue_at(&r->ephemeral, j)->s);
+        bool lasting =
+            j == r->ephemeral.n || (i < r->lasting.n && queue_at(&r->lasting, i)->s < queue_at(&r->ephemeral, j)->s);
         struct ring_entry *e = lasting ? queue_at(&r->lasting, i++) : queue_at(&r->ephemeral, j++);
         send(user, e->payload, e->s);
     }

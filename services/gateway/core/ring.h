@@ -1,8 +1,8 @@
 /* ring.h - what one session was sent, for RESUME: payload references and their s. Grows lazily up to its two caps.
  *
- * Ephemeral dispatches (typing, presence) have a small queue of their own, so that they cannot push messages out; one that
- * falls out leaves a gap in the stored s, which a replay skips. Anything else that falls out raises `floor`: a replay from
- * before it would lose something, and ring_can_replay() says so. */
+ * Ephemeral dispatches (typing, presence) have a small queue of their own, so that they cannot push messages out; one
+ * that falls out leaves a gap in the stored s, which a replay skips. Anything else that falls out raises `floor`: a
+ * replay from before it would lose something, and ring_can_replay() says so. */
 #pragma once
 #include "services/gateway/core/hub.h"
 
@@ -27,6 +27,8 @@ unsigned ring_put(struct ring *, struct hub *, struct hub_payload *, int64_t s);
 /* Whether everything lasting after seq is still here. */
 bool ring_can_replay(const struct ring *, int64_t seq);
 /* Calls send for every entry with s > seq, in order of s. */
-void ring_replay(const struct ring *, int64_t seq, void (*send)(void *user, struct hub_payload *, int64_t s), void *user);
-/* The client has seen everything up to seq: the snapshots among it (large, and nobody else's) are let go, with all before them. */
+void ring_replay(const struct ring *, int64_t seq, void (*send)(void *user, struct hub_payload *, int64_t s),
+                 void *user);
+/* The client has seen everything up to seq: the snapshots among it (large, and nobody else's) are let go, with all
+ * before them. */
 void ring_acknowledge(struct ring *, struct hub *, int64_t seq);

@@ -3,16 +3,17 @@
  *   NEW -- hub_io.open --> ASKED -- hub_on_open --> GATHERING -- every guild loaded and valid --> OPEN --> ENDED
  *    ^______________________|___________________________|  a failure, a new generation, or a guild that is not valid
  *
- * READY, the attaching to every feed and the GUILD_CREATEs are one turn: what a session is told is the state at the positions
- * from which its entries follow. A session without a socket goes on for session_linger_ms: its dispatches fill the ring.
- * Only the functions here move a session's state. */
+ * READY, the attaching to every feed and the GUILD_CREATEs are one turn: what a session is told is the state at the
+ * positions from which its entries follow. A session without a socket goes on for session_linger_ms: its dispatches
+ * fill the ring. Only the functions here move a session's state. */
 #define _GNU_SOURCE /* strcasestr */
 #include "hubbub/v1/common.hub.h"
 #include "services/gateway/core/state.h"
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ---- Users and memberships ----------------------------------------------------------------------------------------- */
+/* ---- Users and memberships -----------------------------------------------------------------------------------------
+ */
 
 struct user *user_find(const struct hub *h, uint64_t user_id)
 {
@@ -40,7 +41,8 @@ static void user_unwatch(struct hub *h, struct user *u, struct session *x)
     if (u->sessions)
         return;
     struct membership *m, *next;
-    HASH_ITER(hh, u->memberships, m, next) {
+    HASH_ITER(hh, u->memberships, m, next)
+    {
         HASH_DEL(u->memberships, m);
         free(m->roles);
         free(m);
@@ -80,8 +82,9 @@ bool membership_valid(const struct membership *m, const struct scope *s)
     return m->known && s->state == SCOPE_LIVE && m->pos >= s->base;
 }
 
-/* An answer's word on a member: taken only where nothing valid is known, and only forward. One that was asked for before
- * the user was watched is taken only when the scope has not come past it: MEMBER_* in between were not folded. */
+/* An answer's word on a member: taken only where nothing valid is known, and only forward. One that was asked for
+ * before the user was watched is taken only when the scope has not come past it: MEMBER_* in between were not folded.
+ */
 static void membership_learn(const struct user *u, struct membership *m, struct scope *s, const struct ticket *t,
                              const Hubbub__V1__Member *member, uint64_t pos)
 {
@@ -94,7 +97,8 @@ static void membership_learn(const struct user *u, struct membership *m, struct 
         replica_put_member(s->replica, member, true);
 }
 
-/* ---- Holds ----------------------------------------------------------------------------------------------------------- */
+/* ---- Holds
+ * ----------------------------------------------------------------------------------------------------------- */
 
 struct hold *session_find_hold(const struct session *x, uint64_t scope_id)
 {
@@ -171,7 +175,8 @@ bool session_takes_guild(const struct session *x, uint64_t guild_id)
     return x->n_shards == 0 || (guild_id >> 22) % (uint64_t)x->n_shards == (uint64_t)x->shard;
 }
 
-/* ---- State ----------------------------------------------------------------------------------------------------------- */
+/* ---- State
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static bool is_opening(enum session_state state)
 {
@@ -225,7 +230,7 @@ static void session_free(struct hub *h, struct session *x)
 {
     struct hold *hold, *next;
     HASH_ITER(hh, x->holds, hold, next)
-        hold_drop(h, hold);
+    hold_drop(h, hold);
     if (x->user)
         user_unwatch(h, x->user, x);
     ring_finish(&x->ring, h);
@@ -297,7 +302,8 @@ void session_dispatch(struct hub *h, struct session *x, struct hub_payload *p)
         connection_send(h, x->connection, p, x->s);
 }
 
-/* ---- Presence -------------------------------------------------------------------------------------------------------- */
+/* ---- Presence
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void show_presence(struct hub *h, struct session *x, bool closed)
 {
@@ -326,8 +332,8 @@ void sessions_show(struct hub *h)
     h->some_presence = false;
     struct session *x;
     DL_FOREACH(h->sessions, x)
-        if (x->presence_dirty && x->state == SESSION_OPEN && x->connection)
-            show_presence(h, x, false);
+    if (x->presence_dirty && x->state == SESSION_OPEN && x->connection)
+        show_presence(h, x, false);
 }
 
 void session_set_presence(struct hub *h, struct session *x, const Hubbub__V1__PresenceInput *p)
@@ -360,7 +366,8 @@ static const char *client_of(const Hubbub__V1__Identify *d)
     return strcasestr(browser, "discord client") ? "desktop" : "web";
 }
 
-/* ---- IDENTIFY -------------------------------------------------------------------------------------------------------- */
+/* ---- IDENTIFY
+ * -------------------------------------------------------------------------------------------------------- */
 
 static const char *without_scheme(const char *token)
 {
@@ -417,11 +424,12 @@ static unsigned connected_sessions(const struct user *u)
     unsigned n = 0;
     const struct session *x;
     DL_FOREACH2(u->sessions, x, next_of_user)
-        n += x->connection && x->state == SESSION_OPEN;
+    n += x->connection && x->state == SESSION_OPEN;
     return n;
 }
 
-/* ---- Opening --------------------------------------------------------------------------------------------------------- */
+/* ---- Opening
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void ask_open(struct hub *h, struct session *x)
 {
@@ -437,10 +445,12 @@ void sessions_open(struct hub *h)
 {
     h->some_new = false;
     struct session *x, *next;
-    DL_FOREACH_SAFE2(h->opening, x, next, next_opening) {
+    DL_FOREACH_SAFE2(h->opening, x, next, next_opening)
+    {
         if (h->now - x->identified_at >= OPEN_PATIENCE_MS)
             fail(h, x, 4000, "Try again later");
-        else if (x->state == SESSION_NEW && h->has_token && h->now >= x->not_before && h->in_flight[TICKET_OPEN] < OPENS_MAX)
+        else if (x->state == SESSION_NEW && h->has_token && h->now >= x->not_before &&
+                 h->in_flight[TICKET_OPEN] < OPENS_MAX)
             ask_open(h, x);
     }
 }
@@ -468,11 +478,12 @@ static void adopt_identity(struct session *x, const Hubbub__V1__OpenSessionRespo
 }
 
 /* Holds the guilds that the answer names, and no others. */
-static void hold_guilds(struct hub *h, struct session *x, const struct ticket *t, const Hubbub__V1__OpenSessionResponse *r)
+static void hold_guilds(struct hub *h, struct session *x, const struct ticket *t,
+                        const Hubbub__V1__OpenSessionResponse *r)
 {
     struct hold *hold, *next;
     HASH_ITER(hh, x->holds, hold, next)
-        hold->named = false;
+    hold->named = false;
     for (size_t i = 0; i < r->n_guilds; i++) {
         const Hubbub__V1__OpenGuild *g = r->guilds[i];
         struct scope *s = session_takes_guild(x, g->guild_id) ? scope_ensure_guild(h, g->guild_id) : NULL;
@@ -485,11 +496,12 @@ static void hold_guilds(struct hub *h, struct session *x, const struct ticket *t
         scope_know(h, s, g->head, 0);
     }
     HASH_ITER(hh, x->holds, hold, next)
-        if (hold->membership && !hold->named)
-            hold_drop(h, hold);
+    if (hold->membership && !hold->named)
+        hold_drop(h, hold);
 }
 
-static void fold_open(struct hub *h, struct session *x, const struct ticket *t, const Hubbub__V1__OpenSessionResponse *r)
+static void fold_open(struct hub *h, struct session *x, const struct ticket *t,
+                      const Hubbub__V1__OpenSessionResponse *r)
 {
     adopt_identity(x, r);
     uint16_t code = check_intents(x);
@@ -547,7 +559,8 @@ void hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__Op
     hub_settle(h);
 }
 
-/* ---- READY ----------------------------------------------------------------------------------------------------------- */
+/* ---- READY
+ * ----------------------------------------------------------------------------------------------------------- */
 
 enum gathered { GATHERED_ALL, GATHERED_NOT_YET, GATHERED_INVALID };
 
@@ -571,8 +584,8 @@ static void attach_all(struct hub *h, struct session *x)
     struct hold *hold, *next;
     uint64_t own = x->opened->head;
     HASH_ITER(hh, x->holds, hold, next)
-        if (x->state == SESSION_OPEN)
-            hold_attach(h, hold, hold->membership ? hold->scope->applied : own);
+    if (x->state == SESSION_OPEN)
+        hold_attach(h, hold, hold->membership ? hold->scope->applied : own);
 }
 
 static void send_guilds(struct hub *h, struct session *x)
@@ -588,8 +601,8 @@ static void open_session(struct hub *h, struct session *x)
 {
     struct hold *hold, *next;
     HASH_ITER(hh, x->holds, hold, next)
-        if (hold->membership && hold->membership->none)
-            hold_drop(h, hold);
+    if (hold->membership && hold->membership->none)
+        hold_drop(h, hold);
     set_state(h, x, SESSION_OPEN);
     h->stats.identified++;
     ready_send(h, x);
@@ -599,7 +612,8 @@ static void open_session(struct hub *h, struct session *x)
     memory_free_message(x->opened);
     x->opened = NULL;
     struct membership *m, *next_membership;
-    HASH_ITER(hh, x->user->memberships, m, next_membership) {
+    HASH_ITER(hh, x->user->memberships, m, next_membership)
+    {
         struct scope *s = scope_find(h, m->guild_id);
         if (s)
             session_reconcile(h, x, s);
@@ -622,7 +636,8 @@ void session_try(struct hub *h, struct session *x)
     }
 }
 
-/* ---- Guilds that come later -------------------------------------------------------------------------------------------- */
+/* ---- Guilds that come later
+ * -------------------------------------------------------------------------------------------- */
 
 static void ask_member(struct hub *h, struct session *x, struct scope *s, struct membership *m)
 {
@@ -642,7 +657,9 @@ static void ask_member(struct hub *h, struct session *x, struct scope *s, struct
 
 void session_reconcile(struct hub *h, struct session *x, struct scope *s)
 {
-    if (x->state != SESSION_OPEN || s->kind != SCOPE_GUILD || s->state != SCOPE_LIVE || !session_takes_guild(x, s->id))
+    if (x->state != SESSION_OPEN || s->kind != SCOPE_GUILD || s->state != SCOPE_LIVE || s->gone)
+        return;
+    if (!session_takes_guild(x, s->id))
         return;
     struct hold *hold = session_find_hold(x, s->id);
     if (hold && hold->pending && s->applied < hold->want)
@@ -683,7 +700,8 @@ void hub_on_member(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__
         if (good) {
             membership_learn(u, m, s, t, r->member, r->head);
             struct session *x;
-            DL_FOREACH2(u->sessions, x, next_of_user) {
+            DL_FOREACH2(u->sessions, x, next_of_user)
+            {
                 struct hold *hold = session_find_hold(x, s->id);
                 if (hold && hold->pending && r->head > hold->want)
                     hold->want = r->head;
@@ -698,12 +716,18 @@ void hub_on_member(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__
     hub_settle(h);
 }
 
-/* ---- RESUME ------------------------------------------------------------------------------------------------------------ */
+/* ---- RESUME
+ * ------------------------------------------------------------------------------------------------------------ */
 
-static void replay(void *user, struct hub_payload *p, int64_t s)
+struct replay {
+    struct hub *h;
+    struct hub_connection *c;
+};
+
+static void replay_one(void *user, struct hub_payload *p, int64_t s)
 {
-    struct session *x = ((void **)user)[1];
-    connection_send(((void **)user)[0], x->connection, p, s);
+    struct replay *r = user;
+    connection_send(r->h, r->c, p, s);
 }
 
 static void take_over(struct hub *h, struct session *x, struct hub_connection *c)
@@ -734,8 +758,8 @@ void session_resume(struct hub *h, struct hub_connection *c, const Hubbub__V1__R
         session_invalidate(h, x);
         return;
     }
-    void *both[2] = {h, x};
-    ring_replay(&x->ring, d->seq, replay, both);
+    struct replay to = {h, c};
+    ring_replay(&x->ring, d->seq, replay_one, &to);
     Hubbub__V1__Empty nothing = HUBBUB__V1__EMPTY__INIT;
     struct hub_payload *resumed = payload_dispatch("RESUMED", &hubbub__v1__empty__wire, &nothing);
     session_dispatch(h, x, resumed);
@@ -744,12 +768,14 @@ void session_resume(struct hub *h, struct hub_connection *c, const Hubbub__V1__R
     mark_presence(h, x);
 }
 
-/* ---- Time -------------------------------------------------------------------------------------------------------------- */
+/* ---- Time
+ * -------------------------------------------------------------------------------------------------------------- */
 
 void sessions_check(struct hub *h)
 {
     struct session *x, *next;
-    DL_FOREACH_SAFE(h->sessions, x, next) {
+    DL_FOREACH_SAFE(h->sessions, x, next)
+    {
         if (x->connection || x->state != SESSION_OPEN)
             continue;
         int64_t gone = h->now - x->detached_at;

@@ -1,23 +1,483 @@
-/* A session's life as clients see it: HELLO to READY and guilds, heartbeats, RESUME replayed exactly, the close code of each fault. */
+/* A session's life as clients see it: HELLO to READY and guilds, heartbeats, RESUME replayed exactly, who gets which
+ * event in which form, and the close code of each fault. */
+#include "lib/permission/permission.h"
 #include "services/gateway/core/fake_world.h"
 #include <check.h>
+#include <stdio.h>
+
+static struct fake_world *w;
+
+static void set_up(void)
+{
+    w = fake_create(1);
+}
+
+static void tear_down(void)
+{
+    fake_destroy(w);
+}
+
+static struct fake_client *identify(const char *d)
+{
+    struct fake_client *c = fake_connect(w);
+    fake_run(w, 50);
+    fake_send(c, "{\"op\":2,\"d\":%s}", d);
+    fake_run(w, 100);
+    return c;
+}
+
+static void become_bot(unsigned user, uint64_t flags)
+{
+    w->users[user].bot = true;
+    w->users[user].application_flags = flags;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(identify_gives_ready_then_each_guild)
 {
-    struct fake_world *w = fake_create(1);
     struct fake_client *c = fake_connect(w);
     ck_assert_uint_eq(fake_count_op(c, 10), 1);
     fake_identify(c, 0);
     fake_run(w, 100);
     ck_assert_uint_eq(fake_count(c, "READY"), 1);
-    ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "READY", 0), "\"unavailable\":true"));
+    ck_assert_ptr_nonnull(
+        strstr(fake_dispatch(c, "READY", 0), "\"guilds\":[{\"id\":\"4194304\",\"unavailable\":true},{"));
     ck_assert_uint_eq(fake_count(c, "GUILD_CREATE"), 2);
     ck_assert_int_eq(c->frames[1].s, 1);
     ck_assert_int_eq(c->frames[2].s, 2);
     ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "GUILD_CREATE", 0), "\"name\":\"guild0\""));
-    ck_assert_ptr_nonnull(w->last_presence);
     ck_assert_uint_eq(w->last_presence->n_guild_ids, 2);
-    fake_destroy(w);
+}
+END_TEST
+
+START_TEST(identify_may_come_before_chat_answers_anything)
+{
+    w->quiet = true;
+    struct fake_client *c = fake_connect(w);
+    fake_identify(c, 0);
+    fake_run(w, 200);
+    ck_assert_uint_eq(w->asked[QUESTION_OPEN], 0); /* no generation yet */
+    fake_send(c, "{\"op\":1,\"d\":null}");
+    ck_assert_uint_eq(fake_count_op(c, 11), 1);
+    ck_assert(fake_answer(w, QUESTION_HEADS));
+    fake_run(w, 50);
+    ck_assert(fake_fail(w, QUESTION_OPEN, ST_UNAVAILABLE));
+    fake_run(w, 200);
+    ck_assert(fake_answer(w, QUESTION_OPEN));
+    fake_run(w, 50);
+    ck_assert(fake_fail(w, QUESTION_SNAPSHOT, ST_UNAVAILABLE));
+    ck_assert(fake_answer(w, QUESTION_SNAPSHOT));
+    fake_run(w, 200);
+    ck_assert(!c->ready);
+    ck_assert(fake_answer(w, QUESTION_SNAPSHOT));
+    fake_run(w, 400); /* presences are waited for a while only */
+    ck_assert(c->ready);
+    ck_assert_uint_eq(fake_count(c, "GUILD_CREATE"), 2);
+}
+END_TEST
+
+START_TEST(patience_ends_with_4000)
+{
+    w->quiet = true;
+    struct fake_client *c = fake_connect(w);
+    fake_identify(c, 0);
+    fake_answer(w, QUESTION_HEADS);
+    for (int i = 0; i < 310; i++) {
+        fake_run(w, 100);
+        fake_fail(w, QUESTION_OPEN, ST_UNAVAILABLE);
+    }
+    ck_assert_uint_eq(c->close_code, 4000);
+}
+END_TEST
+
+START_TEST(a_guild_that_is_gone_is_left_out)
+{
+    w->quiet = true;
+    struct fake_client *c = fake_connect(w);
+    fake_answer(w, QUESTION_HEADS);
+    fake_identify(c, 0);
+    fake_answer(w, QUESTION_OPEN);
+    fake_delete_guild(w, 1);
+    w->quiet = false;
+    fake_run(w, 200);
+    ck_assert(c->ready);
+    ck_assert_uint_eq(fake_count(c, "GUILD_CREATE"), 1);
+    ck_assert_ptr_null(strstr(fake_dispatch(c, "READY", 0), "\"8388608\""));
+}
+END_TEST
+
+START_TEST(shards_take_their_own_guilds)
+{
+    become_bot(0, 0);
+    struct fake_client *c = identify("{\"token\":\"Bot token-0-0\",\"intents\":513,\"shard\":[1,2]}");
+    ck_assert_uint_eq(fake_count(c, "GUILD_CREATE"), 1);
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "READY", 0), "\"shard\":[1,2]"));
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "GUILD_CREATE", 0), "\"id\":\"4194304\""));
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "READY", 0), "\"application\":{\"id\":\"100\""));
+}
+END_TEST
+
+/* ---- Close codes ----------------------------------------------------------------------------------------------------
+ */
+
+static const struct close_case {
+    const char *send; /* NULL: only time passes */
+    int state;        /* 0: connected; 1: a user's session is open; 2: a bot's */
+    int64_t wait_ms;
+    uint16_t code;
+} close_cases[] = {
+    {"not json", 0, 0, 4002},
+    {"[]", 0, 0, 4002},
+    {"{\"d\":1}", 0, 0, 4002},
+    {"{\"op\":\"1\"}", 0, 0, 4002},
+    {"{\"op\":1,\"d\":\"x\"}", 0, 0, 4002},
+    {"{\"op\":2}", 0, 0, 4002},
+    {"{\"op\":2,\"d\":{}}", 0, 0, 4002},
+    {"{\"op\":2,\"d\":7}", 0, 0, 4002},
+    {"{\"op\":6,\"d\":{\"token\":\"a\"}}", 0, 0, 4002},
+    {"{\"op\":3,\"d\":{\"status\":\"purple\"}}", 1, 0, 4002},
+    {"{\"op\":8,\"d\":{}}", 1, 0, 4002},
+    {"{\"op\":12,\"d\":null}", 0, 0, 4001},
+    {"{\"op\":-1,\"d\":null}", 1, 0, 4001},
+    {"{\"op\":101,\"d\":null}", 1, 0, 4001},
+    {"{\"op\":3,\"d\":{}}", 0, 0, 4003},
+    {"{\"op\":8,\"d\":{}}", 0, 0, 4003},
+    {"{\"op\":100,\"d\":{}}", 0, 0, 4003},
+    {"{\"op\":14,\"d\":{}}", 0, 0, 4003},
+    {NULL, 0, 15200, 4003},
+    {"{\"op\":2,\"d\":{\"token\":\"\"}}", 0, 0, 4004},
+    {"{\"op\":2,\"d\":{\"token\":\"wrong\"}}", 0, 100, 4004},
+    {"{\"op\":2,\"d\":{\"token\":\"token-0-9\"}}", 0, 100, 4004},
+    {"{\"op\":2,\"d\":{\"token\":\"token-0-0\"}}", 1, 0, 4005},
+    {"{\"op\":6,\"d\":{\"token\":\"a\",\"session_id\":\"b\",\"seq\":1}}", 1, 0, 4005},
+    {NULL, 1, 45200, 4009},
+    {"{\"op\":2,\"d\":{\"token\":\"token-0-0\",\"shard\":[2,2]}}", 0, 0, 4010},
+    {"{\"op\":2,\"d\":{\"token\":\"token-0-0\",\"shard\":[-1,2]}}", 0, 0, 4010},
+    {"{\"op\":2,\"d\":{\"token\":\"token-0-0\",\"shard\":[0,0]}}", 0, 0, 4010},
+    {"{\"op\":2,\"d\":{\"token\":\"token-0-0\",\"shard\":[0]}}", 0, 0, 4010},
+    {"{\"op\":2,\"d\":{\"token\":\"token-0-0\",\"shard\":\"x\"}}", 0, 0, 4010},
+    {"{\"op\":2,\"d\":{\"token\":\"token-4-0\"}}", 0, 100, 4013},
+    {"{\"op\":2,\"d\":{\"token\":\"token-4-0\",\"intents\":-1}}", 0, 100, 4013},
+    {"{\"op\":2,\"d\":{\"token\":\"token-4-0\",\"intents\":131072}}", 0, 100, 4013},
+    {"{\"op\":2,\"d\":{\"token\":\"token-4-0\",\"intents\":\"x\"}}", 0, 100, 4013},
+    {"{\"op\":2,\"d\":{\"token\":\"token-4-0\",\"intents\":2}}", 0, 100, 4014},
+    {"{\"op\":2,\"d\":{\"token\":\"token-4-0\",\"intents\":256}}", 0, 100, 4014},
+    {"{\"op\":2,\"d\":{\"token\":\"token-4-0\",\"intents\":32768}}", 0, 100, 4014},
+    /* and what is no fault */
+    {"{\"op\":2,\"d\":{\"token\":\"token-4-0\",\"intents\":53575421}}", 0, 100, 0},
+    {"{\"op\":2,\"d\":{\"token\":\"token-0-0\",\"intents\":-1}}", 0, 100, 0},
+    {"{\"op\":2,\"d\":{\"token\":\"Bot token-4-0\",\"intents\":0,\"shard\":[0,1],\"compress\":null}}", 0, 100, 0},
+    {"{\"op\":1,\"d\":null}", 0, 0, 0},
+    {"{\"op\":1,\"d\":251}", 1, 0, 0},
+    {"{\"op\":40,\"d\":{\"seq\":3,\"qos\":{}}}", 1, 0, 0},
+    {"{\"op\":4,\"d\":{}}", 1, 0, 0},
+    {"{\"op\":14,\"d\":{}}", 1, 0, 0},
+    {"{\"op\":37,\"d\":{}}", 1, 0, 0},
+    {"{\"op\":5,\"d\":null}", 1, 0, 0},
+    {"{\"op\":41}", 1, 0, 0},
+    {"{\"op\":100,\"d\":{}}", 1, 0, 0},
+    {"{\"op\":3,\"d\":{\"status\":\"dnd\",\"activities\":[],\"since\":null,\"afk\":false}}", 1, 0, 0},
+};
+
+START_TEST(each_fault_has_its_close_code)
+{
+    const struct close_case *t = &close_cases[_i];
+    become_bot(4, 0);
+    struct fake_client *c = t->state == 1 ? fake_open(w, 0) : fake_connect(w);
+    if (t->send)
+        fake_send(c, "%s", t->send);
+    fake_run(w, t->wait_ms);
+    ck_assert_msg(c->close_code == t->code, "%s: closed with %u, not %u", t->send ? t->send : "time", c->close_code,
+                  t->code);
+}
+END_TEST
+
+static void send_padded(struct fake_client *c, int op, int n)
+{
+    char frame[20000];
+    int used = snprintf(frame, sizeof frame, "{\"op\":%d,\"d\":{\"pad\":\"", op);
+    memset(frame + used, 'x', (size_t)(n - used - 3));
+    strcpy(frame + n - 3, "\"}}");
+    fake_send(c, "%s", frame);
+}
+
+START_TEST(frames_have_a_size_limit)
+{
+    become_bot(1, 0);
+    struct fake_client *user = fake_open(w, 0), *bot = identify("{\"token\":\"token-1-0\",\"intents\":0}");
+    send_padded(user, 14, 16384);
+    send_padded(bot, 100, 16384);
+    send_padded(bot, 14, 4096);
+    ck_assert_uint_eq(user->close_code, 0);
+    ck_assert_uint_eq(bot->close_code, 0);
+    ck_assert_uint_eq(w->commands, 1);
+    send_padded(bot, 14, 4097);
+    send_padded(user, 14, 16385);
+    ck_assert_uint_eq(user->close_code, 4002);
+    ck_assert_uint_eq(bot->close_code, 4002);
+}
+END_TEST
+
+START_TEST(frames_have_a_rate_limit)
+{
+    struct fake_client *c = fake_connect(w);
+    for (int i = 0; i < 120; i++)
+        fake_send(c, "{\"op\":1,\"d\":null}");
+    ck_assert_uint_eq(c->close_code, 0);
+    fake_send(c, "{\"op\":1,\"d\":null}");
+    ck_assert_uint_eq(c->close_code, 4008);
+    ck_assert_uint_eq(fake_count_op(c, 11), 120);
+}
+END_TEST
+
+START_TEST(a_user_has_at_most_fifty_sessions)
+{
+    for (int i = 0; i < 50; i++)
+        fake_open(w, 0);
+    struct fake_client *c = identify("{\"token\":\"token-0-0\"}");
+    ck_assert_uint_eq(c->close_code, 4015);
+}
+END_TEST
+
+START_TEST(a_full_gateway_throttles_by_invalid_session)
+{
+    struct fake_client *c = NULL;
+    w->hub->config.sessions_max = 1;
+    fake_open(w, 0);
+    c = identify("{\"token\":\"token-1-0\"}");
+    ck_assert_uint_eq(fake_count_op(c, 9), 1);
+    ck_assert_uint_eq(c->close_code, 0);
+}
+END_TEST
+
+/* ---- RESUME ---------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(resume_replays_exactly)
+{
+    struct fake_client *a = fake_open(w, 0), *whole = fake_open(w, 0);
+    fake_message(w, 0, 0, 1);
+    fake_run(w, 50);
+    fake_cut(a, 0);
+    fake_message(w, 0, 0, 1);
+    fake_message(w, 1, 0, 1);
+    fake_run(w, 50);
+    struct fake_client *b = fake_connect(w);
+    fake_resume(b, a, a->seq - 1);
+    fake_message(w, 0, 0, 1);
+    fake_run(w, 50);
+    ck_assert_int_eq(b->frames[1].s, a->seq);
+    for (unsigned i = 2; i < b->n_frames; i++)
+        ck_assert_int_eq(b->frames[i].s, b->frames[i - 1].s + 1);
+    ck_assert_uint_eq(fake_count(b, "RESUMED"), 1);
+    ck_assert_uint_eq(fake_count(b, "MESSAGE_CREATE"), 4);
+    ck_assert_uint_eq(fake_count(b, "READY"), 0);
+    ck_assert_str_eq(fake_messages(b, 0), fake_messages(whole, 0));
+    struct hub_stats st;
+    hub_stats(w->hub, &st);
+    ck_assert_uint_eq(st.resumed, 1);
+}
+END_TEST
+
+START_TEST(resume_of_what_is_not_there_is_invalid)
+{
+    struct fake_client *a = fake_open(w, 0), *b = fake_connect(w);
+    fake_send(b, "{\"op\":6,\"d\":{\"token\":\"token-0-0\",\"session_id\":\"nobody\",\"seq\":1}}");
+    ck_assert_uint_eq(fake_count_op(b, 9), 1);
+    fake_send(b, "{\"op\":6,\"d\":{\"token\":\"token-1-0\",\"session_id\":\"%s\",\"seq\":1}}", a->session_id);
+    ck_assert_uint_eq(fake_count_op(b, 9), 2);
+    ck_assert_uint_eq(b->close_code, 0);
+    fake_identify(b, 1); /* on the same socket */
+    fake_run(w, 100);
+    ck_assert(b->ready);
+    struct fake_client *d = fake_connect(w);
+    fake_resume(d, a, a->seq + 1);
+    ck_assert_uint_eq(d->close_code, 4007);
+    struct fake_client *e = fake_connect(w);
+    fake_resume(e, a, a->seq);
+    ck_assert_uint_eq(fake_count(e, "RESUMED"), 1);
+    ck_assert_uint_eq(a->close_code, 4000); /* the old socket */
+}
+END_TEST
+
+START_TEST(resume_needs_the_ring_and_the_session)
+{
+    w->hub->config.ring_events_max = 4;
+    struct fake_client *a = fake_open(w, 0), *ended = fake_open(w, 1);
+    int64_t seq = a->seq;
+    fake_cut(a, 0);
+    for (int i = 0; i < 5; i++)
+        fake_message(w, 0, 0, 1);
+    fake_run(w, 50);
+    struct fake_client *b = fake_connect(w);
+    fake_resume(b, a, seq);
+    ck_assert_uint_eq(fake_count_op(b, 9), 1);
+    fake_cut(ended, 1000);
+    struct fake_client *c = fake_connect(w);
+    fake_resume(c, ended, ended->seq);
+    ck_assert_uint_eq(fake_count_op(c, 9), 1);
+}
+END_TEST
+
+START_TEST(sessions_linger_and_then_end)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_cut(a, 0);
+    fake_run(w, 9000);
+    ck_assert(!w->last_presence->closed);
+    fake_run(w, 2000);
+    ck_assert(w->last_presence->closed); /* offline after a grace, though it can be resumed */
+    fake_run(w, 165000);
+    struct hub_stats st;
+    hub_stats(w->hub, &st);
+    ck_assert_uint_eq(st.sessions_detached, 1);
+    fake_run(w, 20000);
+    hub_stats(w->hub, &st);
+    ck_assert_uint_eq(st.sessions, 0);
+    ck_assert_uint_eq(st.scopes, 0); /* nobody holds the guilds any longer */
+}
+END_TEST
+
+/* ---- Who gets what
+ * --------------------------------------------------------------------------------------------------- */
+
+START_TEST(bots_get_what_they_have_intents_for)
+{
+    become_bot(1, 1 << 15 | 1 << 13);
+    struct fake_client *messages = identify("{\"token\":\"token-1-0\",\"intents\":512}");
+    struct fake_client *guilds = identify("{\"token\":\"token-1-0\",\"intents\":1}");
+    struct fake_client *members = identify("{\"token\":\"token-1-0\",\"intents\":2}");
+    fake_message(w, 0, 0, 0);
+    fake_add_channel(w, 0);
+    fake_join(w, 0, 5);
+    fake_set_roles(w, 0, 1, 2);
+    fake_run(w, 50);
+    ck_assert_uint_eq(fake_count(messages, "MESSAGE_CREATE"), 1);
+    ck_assert_uint_eq(fake_count(messages, "CHANNEL_CREATE") + fake_count(messages, "GUILD_CREATE"), 0);
+    ck_assert_uint_eq(fake_count(guilds, "GUILD_CREATE"), 2);
+    ck_assert_uint_eq(fake_count(guilds, "CHANNEL_CREATE"), 1);
+    ck_assert_uint_eq(fake_count(guilds, "MESSAGE_CREATE") + fake_count(guilds, "GUILD_MEMBER_ADD"), 0);
+    ck_assert_uint_eq(fake_count(members, "GUILD_MEMBER_ADD"), 1);
+    ck_assert_uint_eq(fake_count(guilds, "GUILD_MEMBER_UPDATE"), 1); /* its own, always */
+}
+END_TEST
+
+START_TEST(content_is_for_those_with_the_intent)
+{
+    become_bot(1, 1 << 19);
+    struct fake_client *without = identify("{\"token\":\"token-1-0\",\"intents\":512}");
+    struct fake_client *with = identify("{\"token\":\"token-1-0\",\"intents\":33280}");
+    fake_message(w, 0, 0, 0);
+    fake_message(w, 0, 0, 1); /* its own */
+    fake_run(w, 50);
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(without, "MESSAGE_CREATE", 0), "\"content\":\"\""));
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(without, "MESSAGE_CREATE", 1), "\"content\":\"text"));
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(with, "MESSAGE_CREATE", 0), "\"content\":\"text"));
+}
+END_TEST
+
+START_TEST(presence_and_typing_are_delivered_and_not_kept_for_long)
+{
+    struct fake_client *a = fake_open(w, 0), *b = fake_open(w, 1);
+    Hubbub__V1__Event typing = HUBBUB__V1__EVENT__INIT, online = HUBBUB__V1__EVENT__INIT;
+    Hubbub__V1__TypingStarted t = HUBBUB__V1__TYPING_STARTED__INIT;
+    PB_SET(&t, guild_id, fake_guild_id(0));
+    PB_SET(&t, channel_id, w->guilds[0].channels[0].id);
+    PB_SET(&t, user_id, fake_user_id(0));
+    typing.typing_start = &t;
+    fake_ephemeral(w, &typing);
+    ck_assert_uint_eq(fake_count(b, "TYPING_START"), 1);
+    fake_set_channel(w, 0, 0, true, 0);
+    fake_run(w, 50);
+    fake_ephemeral(w, &typing);
+    ck_assert_uint_eq(fake_count(b, "TYPING_START"), 1);
+    Hubbub__V1__PresenceUpdated p = HUBBUB__V1__PRESENCE_UPDATED__INIT;
+    Hubbub__V1__PresenceUser u = HUBBUB__V1__PRESENCE_USER__INIT;
+    PB_SET(&u, id, fake_user_id(0));
+    p.user = &u;
+    PB_SET(&p, guild_id, fake_guild_id(0));
+    p.status = (char *)"idle";
+    online.presence_update = &p;
+    fake_ephemeral(w, &online);
+    ck_assert_uint_eq(fake_count(b, "PRESENCE_UPDATE"), 1);
+    ck_assert_uint_eq(fake_count(a, "PRESENCE_UPDATE"), 0); /* never one's own */
+    struct fake_client *c = fake_open(w, 2);
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "GUILD_CREATE", 0), "\"status\":\"idle\""));
+}
+END_TEST
+
+START_TEST(a_presence_is_told_on_every_change)
+{
+    struct fake_client *c = identify(
+        "{\"token\":\"token-0-0\",\"presence\":{\"status\":\"offline\"},\"properties\":{\"browser\":\"Discord iOS\"}}");
+    ck_assert_str_eq(w->last_presence->status, "invisible");
+    ck_assert_str_eq(w->last_presence->client, "mobile");
+    fake_send(c, "{\"op\":3,\"d\":{\"status\":\"dnd\",\"activities\":[{\"name\":\"x\",\"type\":0}]}}");
+    ck_assert_str_eq(w->last_presence->status, "dnd");
+    ck_assert_uint_gt(w->last_presence->activities.len, 2);
+    fake_leave(w, 1, 0);
+    fake_run(w, 50);
+    ck_assert_uint_eq(w->last_presence->n_guild_ids, 1);
+    for (int i = 0; i < 10; i++)
+        fake_send(c, "{\"op\":3,\"d\":{\"status\":\"%s\"}}", i < 4 ? "idle" : "online");
+    ck_assert_str_eq(w->last_presence->status, "idle"); /* five in 20 s; more are dropped */
+    fake_cut(c, 1001);
+    ck_assert(w->last_presence->closed);
+}
+END_TEST
+
+START_TEST(members_are_answered_in_chunks)
+{
+    struct fake_client *c = fake_open(w, 0);
+    fake_send(c, "{\"op\":8,\"d\":{\"guild_id\":\"%llu\",\"query\":\"\",\"limit\":0,\"nonce\":\"n1\"}}",
+              (unsigned long long)fake_guild_id(0));
+    const char *chunk = fake_dispatch(c, "GUILD_MEMBERS_CHUNK", 0);
+    ck_assert_ptr_nonnull(strstr(chunk, "\"user2\""));
+    ck_assert_ptr_nonnull(strstr(chunk, "\"chunk_index\":0,\"chunk_count\":1"));
+    ck_assert_ptr_nonnull(strstr(chunk, "\"nonce\":\"n1\""));
+    fake_send(c, "{\"op\":8,\"d\":{\"guild_id\":\"%llu\",\"user_ids\":[\"101\",\"555\"]}}",
+              (unsigned long long)fake_guild_id(0));
+    chunk = fake_dispatch(c, "GUILD_MEMBERS_CHUNK", 1);
+    ck_assert_ptr_nonnull(strstr(chunk, "\"not_found\":[\"555\"]"));
+    ck_assert_ptr_null(strstr(chunk, "user2"));
+    fake_send(c, "{\"op\":8,\"d\":{\"guild_id\":\"%llu\",\"query\":\"USER1\",\"limit\":5}}",
+              (unsigned long long)fake_guild_id(0));
+    chunk = fake_dispatch(c, "GUILD_MEMBERS_CHUNK", 2);
+    ck_assert_ptr_nonnull(strstr(chunk, "user1"));
+    ck_assert_ptr_null(strstr(chunk, "user0"));
+}
+END_TEST
+
+START_TEST(revoked_tokens_end_their_sessions)
+{
+    struct fake_client *a = fake_open(w, 0), *other = fake_open(w, 1);
+    fake_revoke(w, 0);
+    struct fake_client *b = fake_open(w, 0); /* with the new token */
+    fake_run(w, 50);
+    ck_assert_uint_eq(a->close_code, 4004);
+    ck_assert_uint_eq(b->close_code, 0);
+    ck_assert_uint_eq(other->close_code, 0);
+    fake_cut(a, 0);
+    struct fake_client *c = fake_connect(w);
+    fake_resume(c, a, a->seq);
+    ck_assert_uint_eq(fake_count_op(c, 9), 1);
+}
+END_TEST
+
+START_TEST(drain_asks_everybody_to_reconnect)
+{
+    struct fake_client *a = fake_open(w, 0), *b = fake_open(w, 1);
+    hub_drain(w->hub, 1000, w->now);
+    struct fake_client *late = fake_connect(w);
+    ck_assert_uint_eq(fake_count_op(late, 7), 1);
+    fake_run(w, 1200);
+    ck_assert_uint_eq(fake_count_op(a, 7), 1);
+    ck_assert_uint_eq(fake_count_op(b, 7), 1);
+    ck_assert_uint_eq(a->close_code, 0);
+    fake_run(w, 6000);
+    ck_assert_uint_eq(a->close_code, 4000);
 }
 END_TEST
 
@@ -25,7 +485,33 @@ int main(void)
 {
     Suite *s = suite_create("session");
     TCase *t = tcase_create("session");
-    tcase_add_test(t, identify_gives_ready_then_each_guild);
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, each_fault_has_its_close_code, 0, sizeof close_cases / sizeof *close_cases);
+    const TTest *tests[] = {
+        identify_gives_ready_then_each_guild,
+        identify_may_come_before_chat_answers_anything,
+        patience_ends_with_4000,
+        a_guild_that_is_gone_is_left_out,
+        shards_take_their_own_guilds,
+        frames_have_a_size_limit,
+        frames_have_a_rate_limit,
+        a_user_has_at_most_fifty_sessions,
+        a_full_gateway_throttles_by_invalid_session,
+        resume_replays_exactly,
+        resume_of_what_is_not_there_is_invalid,
+        resume_needs_the_ring_and_the_session,
+        sessions_linger_and_then_end,
+        bots_get_what_they_have_intents_for,
+        content_is_for_those_with_the_intent,
+        presence_and_typing_are_delivered_and_not_kept_for_long,
+        a_presence_is_told_on_every_change,
+        members_are_answered_in_chunks,
+        revoked_tokens_end_their_sessions,
+        drain_asks_everybody_to_reconnect,
+    };
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+        tcase_add_test(t, tests[i]);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

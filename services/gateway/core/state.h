@@ -8,8 +8,8 @@
  *   ready.c       READY, GUILD_CREATE, member chunks
  *   hub.c         tickets, the settling of what a turn has left to do, ticks, statistics
  *
- * A turn is one call of a hub_*() function. Inside it nothing is freed that somebody may still be walking over: sessions end by
- * state and are freed in hub_settle(), which also wakes what waits for a scope. */
+ * A turn is one call of a hub_*() function. Inside it nothing is freed that somebody may still be walking over:
+ * sessions end by state and are freed in hub_settle(), which also wakes what waits for a scope. */
 #pragma once
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -61,7 +61,16 @@ struct held_entries {
 
 /* ---- Questions --------------------------------------------------------------------------------------------------- */
 
-enum ticket_kind { TICKET_HEADS, TICKET_READ, TICKET_CATCHUP, TICKET_SNAPSHOT, TICKET_OPEN, TICKET_MEMBER, TICKET_PRESENCES, TICKET_KINDS };
+enum ticket_kind {
+    TICKET_HEADS,
+    TICKET_READ,
+    TICKET_CATCHUP,
+    TICKET_SNAPSHOT,
+    TICKET_OPEN,
+    TICKET_MEMBER,
+    TICKET_PRESENCES,
+    TICKET_KINDS
+};
 
 /* One question in flight. What it was asked for may be gone when the answer comes: ids, not pointers, but for the two
  * that their owner clears. */
@@ -96,8 +105,8 @@ struct membership {
     uint64_t class_version;
     UT_hash_handle hh;
 };
-/* Watched from the first answer to an open to the end of the last session: every MEMBER_* of it is folded. An answer to a
- * question that is older than the watch may speak of a position before entries that nobody folded. */
+/* Watched from the first answer to an open to the end of the last session: every MEMBER_* of it is folded. An answer to
+ * a question that is older than the watch may speak of a position before entries that nobody folded. */
 struct user {
     uint64_t id;
     uint64_t watched_since; /* the last ticket before */
@@ -118,12 +127,13 @@ struct scope {
     uint64_t incarnation; /* an answer to a question of an earlier one is void */
     uint64_t applied, known, base;
     struct held_entries pend;
-    bool check;       /* read although nothing more is known: entries may have gone unnoticed */
-    bool reading;     /* a read is in flight or queued */
-    bool loading;     /* a snapshot is in flight or queued */
-    bool queued;      /* on hub.read_queue (LIVE) or hub.load_queue (LOADING) */
-    bool dirty;       /* on hub.dirty */
-    bool armed;       /* on hub.armed, for arm_at */
+    bool gone;    /* the guild was deleted: nobody holds it any more */
+    bool check;   /* read although nothing more is known: entries may have gone unnoticed */
+    bool reading; /* a read is in flight or queued */
+    bool loading; /* a snapshot is in flight or queued */
+    bool queued;  /* on hub.read_queue (LIVE) or hub.load_queue (LOADING) */
+    bool dirty;   /* on hub.dirty */
+    bool armed;   /* on hub.armed, for arm_at */
     int64_t arm_at, not_before, idle_since;
     int64_t presences_due; /* 0, or until when sessions wait for the initial presences */
     unsigned backoff_ms;
@@ -201,8 +211,8 @@ struct hub_connection {
     int version;
     bool closing;
     struct session *session;
-    int64_t beat_at;      /* the last heartbeat, or the connect */
-    int64_t identify_due; /* without a session */
+    int64_t beat_at;              /* the last heartbeat, or the connect */
+    int64_t identify_due;         /* without a session */
     int64_t reconnect_at, cut_at; /* drain: when op 7 goes out, and when the socket is closed; 0: not yet */
     int64_t window_start;
     unsigned window_frames;
@@ -299,7 +309,7 @@ bool membership_valid(const struct membership *, const struct scope *);
 
 /* cursor.c */
 struct scope *scope_find(const struct hub *, uint64_t scope_id);
-/* The guild's scope; a new one is loaded. */
+/* The guild's scope; a new one is loaded. NULL: the guild is deleted. */
 struct scope *scope_ensure_guild(struct hub *, uint64_t guild_id);
 struct scope *scope_ensure_user(struct hub *, uint64_t user_id, uint64_t position);
 /* Drops what holds it, and frees it. */

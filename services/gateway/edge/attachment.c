@@ -1,6 +1,6 @@
 /* /attachments/{channel_id}/{attachment_id}/{filename}: chat says what it is, media streams it; the next chunk is asked
- * for when the last one has left the socket. The content is a stranger's: it is never run (CSP sandbox, nosniff), and what
- * a browser would not merely show is handed out as a download. */
+ * for when the last one has left the socket. The content is a stranger's: it is never run (CSP sandbox, nosniff), and
+ * what a browser would not merely show is handed out as a download. */
 #include "hubbub/v1/media.hub.h"
 #include "hubbub/v1/messages.hub.h"
 #include "services/gateway/edge/exchange.h"
@@ -20,8 +20,8 @@ struct download {
     bool begun;
 };
 
-static const char *const shown[] = {"image/png", "image/jpeg", "image/gif", "image/webp", "video/mp4", "video/webm",
-                                    "audio/mpeg", "audio/ogg", "text/plain"};
+static const char *const shown[] = {"image/png",  "image/jpeg", "image/gif", "image/webp", "video/mp4",
+                                    "video/webm", "audio/mpeg", "audio/ogg", "text/plain"};
 
 static bool is_shown(const char *type)
 {
@@ -116,7 +116,8 @@ static void start_stream(struct exchange *x)
     x->on_drained = on_drained;
     x->on_over = on_over;
     exchange_ref(x);
-    d->stream = rpc_stream_open(x->edge->media, 0, &hubbub__v1__media__download__method, &request.base, &x->caller, &events, x);
+    d->stream =
+        rpc_stream_open(x->edge->media, 0, &hubbub__v1__media__download__method, &request.base, &x->caller, &events, x);
     rpc_stream_read(d->stream);
 }
 
@@ -133,14 +134,16 @@ static void describe(struct exchange *x, const Hubbub__V1__Attachment *a, const 
 {
     struct download *d = x->state;
     d->content_type = arena_strdup(x->arena, safe_type(a->content_type));
-    const char *range = d->code != 206 ? ""
-                                       : arena_printf(x->arena, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)d->first,
-                                                      (unsigned long long)(d->first + d->length - 1), (unsigned long long)a->size);
-    d->headers = arena_printf(x->arena,
-                              "ETag: %s\r\nCache-Control: private, max-age=86400\r\nAccept-Ranges: bytes\r\n%s"
-                              "Content-Disposition: %s; filename*=UTF-8''%s\r\nContent-Security-Policy: default-src 'none'; sandbox\r\n"
-                              "Cross-Origin-Resource-Policy: cross-origin\r\n",
-                              etag, range, is_shown(d->content_type) ? "inline" : "attachment", url_encode(x->arena, d->filename));
+    const char *range =
+        d->code != 206 ? ""
+                       : arena_printf(x->arena, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)d->first,
+                                      (unsigned long long)(d->first + d->length - 1), (unsigned long long)a->size);
+    d->headers = arena_printf(
+        x->arena,
+        "ETag: %s\r\nCache-Control: private, max-age=86400\r\nAccept-Ranges: bytes\r\n%s"
+        "Content-Disposition: %s; filename*=UTF-8''%s\r\nContent-Security-Policy: default-src 'none'; sandbox\r\n"
+        "Cross-Origin-Resource-Policy: cross-origin\r\n",
+        etag, range, is_shown(d->content_type) ? "inline" : "attachment", url_encode(x->arena, d->filename));
 }
 
 static void answer_file(struct exchange *x, const Hubbub__V1__Attachment *a)
@@ -157,7 +160,9 @@ static void answer_file(struct exchange *x, const Hubbub__V1__Attachment *a)
     if (etag_matches(http_header(&x->head, "if-none-match"), etag)) {
         exchange_answer(x, 304, NULL, d->headers, NULL, 0);
     } else if (kind == RANGE_UNSATISFIABLE) {
-        exchange_answer(x, 416, NULL, arena_printf(x->arena, "Content-Range: bytes */%llu\r\n", (unsigned long long)a->size), NULL, 0);
+        exchange_answer(x, 416, NULL,
+                        arena_printf(x->arena, "Content-Range: bytes */%llu\r\n", (unsigned long long)a->size), NULL,
+                        0);
     } else if (x->is_head || !d->length) {
         exchange_count(x, d->code);
         connection_answer_begin(x->connection, d->code, d->content_type, d->headers, d->length);
@@ -219,5 +224,6 @@ void attachment_start(struct exchange *x, const char *path)
     PB_SET(&request, channel_id, d->channel_id);
     PB_SET(&request, attachment_id, d->attachment_id);
     exchange_ref(x);
-    rpc_call(x->edge->chat, d->channel_id, &hubbub__v1__messages__resolve_attachment__method, &request.base, &x->caller, 0, on_resolved, x);
+    rpc_call(x->edge->chat, d->channel_id, &hubbub__v1__messages__resolve_attachment__method, &request.base, &x->caller,
+             0, on_resolved, x);
 }

@@ -1,10 +1,11 @@
-/* A connection is a buffer with three marks, a state and one exchange. pump() is the only place that moves it forward: it
- * reads a head and starts an exchange, or decodes body bytes and shows them to the exchange, until it needs more bytes or
- * has to wait. Exchanges call back into connection_answer and friends at any time; pump() notices by the state.
+/* A connection is a buffer with three marks, a state and one exchange. pump() is the only place that moves it forward:
+ * it reads a head and starts an exchange, or decodes body bytes and shows them to the exchange, until it needs more
+ * bytes or has to wait. Exchanges call back into connection_answer and friends at any time; pump() notices by the
+ * state.
  *
- * How it fails: a broken head is answered with its status and the connection closes; a socket error or a timeout cuts it
- * (state CLOSED), the exchange is told by on_over, and what is in flight ends with nobody to answer to. An answer that
- * was given before the whole body came leaves the connection LINGERING, so that the peer can read it. */
+ * How it fails: a broken head is answered with its status and the connection closes; a socket error or a timeout cuts
+ * it (state CLOSED), the exchange is told by on_over, and what is in flight ends with nobody to answer to. An answer
+ * that was given before the whole body came leaves the connection LINGERING, so that the peer can read it. */
 #define _GNU_SOURCE
 #include "services/gateway/edge/connection.h"
 #include "lib/base/clock.h"
@@ -17,9 +18,15 @@
 #include <unistd.h>
 
 enum {
-    HEAD_TIMEOUT_MS = 15000, BODY_TIMEOUT_MS = 15000, IDLE_TIMEOUT_MS = 65000, WRITE_TIMEOUT_MS = 30000,
-    LINGER_TIMEOUT_MS = 5000, BODY_PROGRESS_BYTES = 8192, READ_BYTES = 4096, STREAM_BUFFER_BYTES = 2 * EDGE_CHUNK_BYTES,
-    LINGER_BYTES_MAX = 4 * 1024 * 1024
+    HEAD_TIMEOUT_MS = 15000,
+    BODY_TIMEOUT_MS = 15000,
+    IDLE_TIMEOUT_MS = 65000,
+    WRITE_TIMEOUT_MS = 30000,
+    LINGER_TIMEOUT_MS = 5000,
+    BODY_PROGRESS_BYTES = 8192,
+    READ_BYTES = 4096,
+    STREAM_BUFFER_BYTES = 2 * EDGE_CHUNK_BYTES,
+    LINGER_BYTES_MAX = 64 * 1024 * 1024
 };
 
 static void pump(struct connection *);
@@ -114,7 +121,8 @@ static void watch(struct connection *c, int events)
 
 static bool wants_bytes(const struct connection *c)
 {
-    return c->state == CONNECTION_IDLE || c->state == CONNECTION_LINGERING || (c->state == CONNECTION_BODY && !c->paused && !c->body_done);
+    return c->state == CONNECTION_IDLE || c->state == CONNECTION_LINGERING ||
+           (c->state == CONNECTION_BODY && !c->paused && !c->body_done);
 }
 
 /* Not reading is arranged only when an unwanted byte is seen: most requests come and go without touching epoll. */
@@ -205,11 +213,29 @@ static const char *reason_of(int code)
         int code;
         const char *text;
     } rows[] = {
-        {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {206, "Partial Content"}, {304, "Not Modified"},
-        {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"},
-        {408, "Request Timeout"}, {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"},
-        {416, "Range Not Satisfiable"}, {426, "Upgrade Required"}, {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"}, {501, "Not Implemented"}, {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].code == code)
@@ -230,7 +256,8 @@ static const char *http_date(void)
     return text;
 }
 
-void connection_answer_begin(struct connection *c, int code, const char *content_type, const char *headers, uint64_t length)
+void connection_answer_begin(struct connection *c, int code, const char *content_type, const char *headers,
+                             uint64_t length)
 {
     if (c->state >= CONNECTION_ANSWERING)
         return;
@@ -238,9 +265,11 @@ void connection_answer_begin(struct connection *c, int code, const char *content
         c->keep_alive = false;
     c->state = CONNECTION_ANSWERING;
     c->answered = false;
-    buf_printf(&c->out, "HTTP/1.1 %d %s\r\nDate: %s\r\nAccess-Control-Allow-Origin: *\r\n", code, reason_of(code), http_date());
+    buf_printf(&c->out, "HTTP/1.1 %d %s\r\nDate: %s\r\nAccess-Control-Allow-Origin: *\r\n", code, reason_of(code),
+               http_date());
     if (c->exchange)
-        buf_printf(&c->out, "X-Request-Id: %s\r\nAccess-Control-Expose-Headers: Retry-After, X-Request-Id\r\n", c->exchange->request_id);
+        buf_printf(&c->out, "X-Request-Id: %s\r\nAccess-Control-Expose-Headers: Retry-After, X-Request-Id\r\n",
+                   c->exchange->request_id);
     if (content_type)
         buf_printf(&c->out, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", content_type);
     if (code != 204 && code != 304)
@@ -268,7 +297,8 @@ void connection_answer_end(struct connection *c)
     flush(c);
 }
 
-void connection_answer(struct connection *c, int code, const char *content_type, const char *headers, const void *body, size_t n)
+void connection_answer(struct connection *c, int code, const char *content_type, const char *headers, const void *body,
+                       size_t n)
 {
     if (c->state >= CONNECTION_ANSWERING)
         return;
@@ -301,7 +331,7 @@ static void begin_exchange(struct connection *c, char *text, const struct http_h
     c->body_chunked = head->chunked;
     c->body_left = head->content_length > 0 ? (uint64_t)head->content_length : 0;
     c->body_done = !head->chunked && !c->body_left;
-    c->body_wanted = c->body_whole = c->paused = false;
+    c->body_whole = c->paused = false;
     c->body_bytes = c->body_mark = 0;
     c->chunked = (struct http_chunked){0};
     exchange_start(c, text, head);
@@ -403,6 +433,8 @@ static bool try_body(struct connection *c)
     exchange_ref(x);
     x->on_body(x);
     exchange_unref(x);
+    if (c->state == CONNECTION_IDLE)
+        return true; /* it was answered at once: the next head may be here */
     return c->state == CONNECTION_BODY && !c->body_done && before != c->in_body - c->in_used;
 }
 
@@ -461,7 +493,8 @@ void connection_read_body(struct connection *c, size_t bytes_max, bool whole)
 
 void connection_body_used(struct connection *c, size_t n)
 {
-    c->in_used += n;
+    if (c->state == CONNECTION_BODY) /* else it was answered meanwhile, and the marks are not this body's any more */
+        c->in_used += n;
 }
 
 void connection_pause(struct connection *c)
@@ -558,7 +591,8 @@ static void on_timer(struct wheel_timer *t)
     struct connection *c = (struct connection *)((char *)t - offsetof(struct connection, timer));
     if (c->state == CONNECTION_BODY) {
         c->failing = true;
-        exchange_answer(c->exchange, 408, "application/json", NULL, "{\"message\":\"408: Request Timeout\",\"code\":0}", 43);
+        exchange_answer(c->exchange, 408, "application/json", NULL, "{\"message\":\"408: Request Timeout\",\"code\":0}",
+                        43);
         return;
     }
     connection_abort(c);

@@ -1,8 +1,8 @@
-/* connection.h - one HTTP/1.1 socket: heads in, answers out, one exchange at a time (requests that were pipelined wait in the
- * buffer), until it is closed or given to libwebsockets.
+/* connection.h - one HTTP/1.1 socket: heads in, answers out, one exchange at a time (requests that were pipelined wait
+ * in the buffer), until it is closed or given to libwebsockets.
  *
- * Timeouts: 15 s for a head from its first byte, 15 s for a JSON body, 15 s for each 8 KiB of a multipart one, 65 s idle,
- * 30 s for a peer that takes nothing of an answer. */
+ * Timeouts: 15 s for a head from its first byte, 15 s for a JSON body, 15 s for each 8 KiB of a multipart one, 65 s
+ * idle, 30 s for a peer that takes nothing of an answer. */
 #pragma once
 #include "services/gateway/edge/edge.h"
 #include "services/gateway/edge/http.h"
@@ -33,7 +33,7 @@ struct connection {
     size_t head_scanned;
     uint64_t body_left; /* of a Content-Length */
     struct http_chunked chunked;
-    bool body_chunked, body_done, body_whole, body_wanted;
+    bool body_chunked, body_done, body_whole;
     size_t body_bytes, body_bytes_max, body_mark;
     bool paused, pumping;
     /* out */
@@ -51,8 +51,8 @@ void connection_unref(struct connection *);
 /* Cuts it now. The exchange's on_over is called. */
 void connection_abort(struct connection *);
 
-/* Reads the body into the buffer: exchange->on_body is called when all is there (whole), or whenever more is (not whole).
- * Answers 413 by itself when it passes bytes_max. */
+/* Reads the body into the buffer: exchange->on_body is called when all is there (whole), or whenever more is (not
+ * whole). Answers 413 by itself when it passes bytes_max. */
 void connection_read_body(struct connection *, size_t bytes_max, bool whole);
 /* The decoded body bytes at hand. */
 static inline const char *connection_body(const struct connection *c, size_t *n)
@@ -66,10 +66,13 @@ void connection_pause(struct connection *);
 void connection_resume(struct connection *);
 
 /* The answer. headers: further lines, each with CRLF, or NULL. */
-void connection_answer(struct connection *, int code, const char *content_type, const char *headers, const void *body, size_t n);
+void connection_answer(struct connection *, int code, const char *content_type, const char *headers, const void *body,
+                       size_t n);
 /* An answer in pieces: exchange->on_drained is called when all that was written has left. */
-void connection_answer_begin(struct connection *, int code, const char *content_type, const char *headers, uint64_t length);
+void connection_answer_begin(struct connection *, int code, const char *content_type, const char *headers,
+                             uint64_t length);
 void connection_answer_write(struct connection *, const void *, size_t n);
 void connection_answer_end(struct connection *);
-/* Gives the descriptor away: the connection ends without closing it. The bytes behind the head are copied to *rest (free it). */
+/* Gives the descriptor away: the connection ends without closing it. The bytes behind the head are copied to *rest
+ * (free it). */
 int connection_release(struct connection *, char **rest, size_t *rest_len);

@@ -1,5 +1,6 @@
-/* The loop's turn: sockets, answers and bus messages come in by callbacks and touch the core; after them (uv_check), and
- * after timers (uv_prepare), the core ticks once and what it put into queues is flushed. Every 20 ms the timers of all run. */
+/* The loop's turn: sockets, answers and bus messages come in by callbacks and touch the core; after them (uv_check),
+ * and after timers (uv_prepare), the core ticks once and what it put into queues is flushed. Every 20 ms the timers of
+ * all run. */
 #include "services/gateway/edge/edge.h"
 #include "hubbub/v1/routes.hub.h"
 #include "lib/base/clock.h"
@@ -12,20 +13,34 @@
 #include <strings.h>
 
 enum {
-    TICK_MS = 20, LOOK_MS = 250, CLOSING_MS = 3000, IDENTIFY_TIMEOUT_MS = 15000, RING_EVENTS = 1024, RING_EPHEMERAL = 128,
-    FRAMES_PER_MINUTE = 120, FRAME_BYTES_BOT = 4096, CLOSE_RECONNECT = 4000
+    TICK_MS = 20,
+    LOOK_MS = 250,
+    CLOSING_MS = 3000,
+    IDENTIFY_TIMEOUT_MS = 15000,
+    RING_EVENTS = 1024,
+    RING_EPHEMERAL = 128,
+    FRAMES_PER_MINUTE = 120,
+    FRAME_BYTES_BOT = 4096,
+    CLOSE_RECONNECT = 4000
 };
 
-struct metric edge_queue_cuts = METRIC_COUNTER("hubbub_gateway_queue_cuts_total", "WebSockets cut because they did not take what they were sent", "");
-struct metric edge_slow_clients = METRIC_COUNTER("hubbub_gateway_slow_sockets_total", "Times a send queue passed its limit", "");
-struct metric edge_frames_too_large = METRIC_COUNTER("hubbub_gateway_frames_too_large_total", "Client frames past the limit", "");
+struct metric edge_queue_cuts = METRIC_COUNTER("hubbub_gateway_queue_cuts_total",
+                                               "WebSockets cut because they did not take what they were sent", "");
+struct metric edge_slow_clients =
+    METRIC_COUNTER("hubbub_gateway_slow_sockets_total", "Times a send queue passed its limit", "");
+struct metric edge_frames_too_large =
+    METRIC_COUNTER("hubbub_gateway_frames_too_large_total", "Client frames past the limit", "");
 struct metric edge_sends = METRIC_COUNTER("hubbub_gateway_send_calls_total", "System calls that sent frames", "");
 struct metric edge_flushed_frames = METRIC_COUNTER("hubbub_gateway_frames_sent_total", "Frames sent", "");
 struct metric edge_accepted = METRIC_COUNTER("hubbub_gateway_accepted_total", "Sockets accepted", "");
-struct metric edge_accept_failed = METRIC_COUNTER("hubbub_gateway_accept_refused_total", "Sockets turned away: no descriptor, or the limit", "");
-struct metric edge_identity_hits = METRIC_COUNTER("hubbub_gateway_identity_total", "Tokens looked up", "from=\"memory\"");
-struct metric edge_identity_misses = METRIC_COUNTER("hubbub_gateway_identity_total", "Tokens looked up", "from=\"chat\"");
-struct metric edge_rpc_unready = METRIC_COUNTER("hubbub_gateway_unready_total", "Requests answered 503 because no chat is reachable", "");
+struct metric edge_accept_failed =
+    METRIC_COUNTER("hubbub_gateway_accept_refused_total", "Sockets turned away: no descriptor, or the limit", "");
+struct metric edge_identity_hits =
+    METRIC_COUNTER("hubbub_gateway_identity_total", "Tokens looked up", "from=\"memory\"");
+struct metric edge_identity_misses =
+    METRIC_COUNTER("hubbub_gateway_identity_total", "Tokens looked up", "from=\"chat\"");
+struct metric edge_rpc_unready =
+    METRIC_COUNTER("hubbub_gateway_unready_total", "Requests answered 503 because no chat is reachable", "");
 static struct metric loop_lag = METRIC_HISTOGRAM("hubbub_gateway_loop_lag_seconds", "How late the 20 ms timer was", "");
 static struct metric http_connections = METRIC_GAUGE("hubbub_gateway_http_connections", "HTTP connections", "");
 
@@ -35,7 +50,11 @@ static struct core_metric {
     size_t offset;
     bool wide;
 } core_metrics[] = {
-#define NUMBER(kind, name, help, field) {METRIC_##kind("hubbub_gateway_" name, help, ""), offsetof(struct hub_stats, field), sizeof(((struct hub_stats *)0)->field) == 8}
+#define NUMBER(kind, name, help, field)                                                                                \
+    {                                                                                                                  \
+        METRIC_##kind("hubbub_gateway_" name, help, ""), offsetof(struct hub_stats, field),                            \
+            sizeof(((struct hub_stats *)0)->field) == 8                                                                \
+    }
     NUMBER(GAUGE, "connections", "WebSockets", connections),
     NUMBER(GAUGE, "sessions", "Sessions, those without a socket included", sessions),
     NUMBER(GAUGE, "sessions_detached", "Sessions that wait for a RESUME", sessions_detached),
@@ -55,8 +74,10 @@ enum { CORE_METRICS = sizeof core_metrics / sizeof core_metrics[0] };
 
 static void register_metrics(void)
 {
-    struct metric *all[] = {&edge_queue_cuts, &edge_slow_clients, &edge_frames_too_large, &edge_sends, &edge_flushed_frames, &edge_accepted,
-                            &edge_accept_failed, &edge_identity_hits, &edge_identity_misses, &edge_rpc_unready, &loop_lag, &http_connections};
+    struct metric *all[] = {
+        &edge_queue_cuts, &edge_slow_clients,  &edge_frames_too_large, &edge_sends,           &edge_flushed_frames,
+        &edge_accepted,   &edge_accept_failed, &edge_identity_hits,    &edge_identity_misses, &edge_rpc_unready,
+        &loop_lag,        &http_connections};
     for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
         metric_register(all[i]);
     for (unsigned i = 0; i < CORE_METRICS; i++)
@@ -196,7 +217,8 @@ static void make_urls(struct edge *e)
     copy_url(e->cdn_url, sizeof e->cdn_url, *e->config->cdn_url ? e->config->cdn_url : e->config->public_url);
     bool secure = !strncasecmp(e->public_url, "https:", 6);
     const char *rest = strstr(e->public_url, "://");
-    snprintf(e->gateway_url, sizeof e->gateway_url, "%s%.500s", secure ? "wss" : "ws", rest ? rest : "://127.0.0.1:8080");
+    snprintf(e->gateway_url, sizeof e->gateway_url, "%s%.500s", secure ? "wss" : "ws",
+             rest ? rest : "://127.0.0.1:8080");
 }
 
 static struct hub *make_hub(struct edge *e)

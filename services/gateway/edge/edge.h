@@ -1,4 +1,5 @@
-/* edge.h - what the parts of the gateway's rim share: one loop thread, its sockets, and the doors to the other services.
+/* edge.h - what the parts of the gateway's rim share: one loop thread, its sockets, and the doors to the other
+ * services.
  *
  *   listen.c      accepts sockets                       connection.c  HTTP/1.1 of one socket, until it is a WebSocket
  *   exchange.c    one request: which way it goes        rest.c        JSON to protobuf to JSON, by the generated tables
@@ -7,9 +8,10 @@
  *   socket.c      one WebSocket (libwebsockets)         flush.c       what the sockets have to send, once a loop turn
  *   rim.c         hub_io: the core's questions          edge.c        start, tick, drain, metrics
  *
- * Everything runs on the loop thread; nothing blocks. libwebsockets sees WebSocket traffic only: its own HTTP server decodes
- * a path before it can be routed, knows no chunked request bodies, keeps one sorted list of timers for all sockets and refuses
- * the target "?v=10" that real clients send, so HTTP heads are read by http.c and an upgrade reaches it as a handshake that we wrote. */
+ * Everything runs on the loop thread; nothing blocks. libwebsockets sees WebSocket traffic only: its own HTTP server
+ * decodes a path before it can be routed, knows no chunked request bodies, keeps one sorted list of timers for all
+ * sockets and refuses the target "?v=10" that real clients send, so HTTP heads are read by http.c and an upgrade
+ * reaches it as a handshake that we wrote. */
 #pragma once
 #include "lib/base/buf.h"
 #include "lib/base/metric.h"
@@ -32,11 +34,11 @@ enum {
 };
 
 struct edge_config {
-    const char *listen, *own_listen; /* "127.0.0.1:8080"; own_listen "" for none */
+    const char *listen, *own_listen;  /* "127.0.0.1:8080"; own_listen "" for none */
     const char *public_url, *cdn_url; /* cdn_url "" means public_url */
     const char *gateway_id, *secret, *redis_url;
     const char *chat_targets, *presence_targets, *media_targets;
-    const char *trusted_proxies;     /* comma list of addresses whose X-Forwarded-For counts */
+    const char *trusted_proxies; /* comma list of addresses whose X-Forwarded-For counts */
     int64_t upload_bytes_max, send_queue_bytes_max, send_buffer_bytes, connections_max, drain_ms;
     int64_t heartbeat_interval_ms, session_linger_ms;
     bool io_uring;
@@ -96,8 +98,8 @@ void listen_stop(struct edge *);
 bool edge_start(struct edge *) MUST_CHECK;
 /* What the bus or an own call brought: token cache first, then the core. */
 void edge_on_bus(struct edge *, const Hubbub__V1__BusMessage *);
-/* No new sockets, op 7 to every session; after the window what is left is closed, presence is told, and `stopped` is called:
- * at most drain_ms + 4 s later. */
+/* No new sockets, op 7 to every session; after the window what is left is closed, presence is told, and `stopped` is
+ * called: at most drain_ms + 4 s later. */
 void edge_drain(struct edge *, void (*stopped)(struct edge *));
 static inline void edge_touch(struct edge *e)
 {
@@ -108,5 +110,5 @@ static inline void edge_touch(struct edge *e)
 void edge_request_id(char ret[33]);
 
 /* The metrics of the rim; edge.c registers them. */
-extern struct metric edge_queue_cuts, edge_frames_too_large, edge_sends, edge_accepted, edge_accept_failed, edge_identity_hits, edge_identity_misses,
-    edge_rpc_unready, edge_flushed_frames, edge_slow_clients;
+extern struct metric edge_queue_cuts, edge_frames_too_large, edge_sends, edge_accepted, edge_accept_failed,
+    edge_identity_hits, edge_identity_misses, edge_rpc_unready, edge_flushed_frames, edge_slow_clients;

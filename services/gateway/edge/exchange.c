@@ -1,23 +1,24 @@
-/* The way of a request: a WebSocket handshake goes to socket.c, OPTIONS is answered for all, then an own route, then the
- * generated table. For a table row: who is it (identity.c; before a byte of the body is read), may they (the row's auth), then
- * the body, then the call. */
+/* The way of a request: a WebSocket handshake goes to socket.c, OPTIONS is answered for all, then an own route, then
+ * the generated table. For a table row: who is it (identity.c; before a byte of the body is read), may they (the row's
+ * auth), then the body, then the call. */
 #include "services/gateway/edge/exchange.h"
+#include "hubbub/v1/routes.hub.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/gateway/edge/socket.h"
 #include "services/gateway/edge/url.h"
-#include "hubbub/v1/routes.hub.h"
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sodium.h>
 
 /* ---- Counting -------------------------------------------------------------------------------------------------- */
 
 enum { CODE_CLASSES = 5 };
 /* One counter for each route and class of codes that was seen; row 0: what is no route of the table. */
 static struct metric **route_counters;
-static struct metric latency = METRIC_HISTOGRAM("hubbub_http_request_seconds", "From the head of a request to its answer", "");
+static struct metric latency =
+    METRIC_HISTOGRAM("hubbub_http_request_seconds", "From the head of a request to its answer", "");
 
 static struct metric *counter_of(int route, int code)
 {
@@ -32,11 +33,13 @@ static struct metric *counter_of(int route, int code)
     if (route < 0)
         buf_printf(&labels, "route=\"other\",code=\"%dxx\"", code / 100);
     else
-        buf_printf(&labels, "route=\"%s %s\",code=\"%dxx\"", hubbub_routes[route].verb, hubbub_routes[route].path, code / 100);
+        buf_printf(&labels, "route=\"%s %s\",code=\"%dxx\"", hubbub_routes[route].verb, hubbub_routes[route].path,
+                   code / 100);
     struct metric *m = malloc(sizeof *m);
     if (!m)
         log_fatal("out of memory");
-    *m = (struct metric)METRIC_COUNTER("hubbub_http_requests_total", "Requests answered, by route and class of the code", buf_str(&labels));
+    *m = (struct metric)METRIC_COUNTER("hubbub_http_requests_total",
+                                       "Requests answered, by route and class of the code", buf_str(&labels));
     return route_counters[at] = m; /* labels stay: metrics are never taken away */
 }
 
@@ -64,7 +67,8 @@ void exchange_unref(struct exchange *x)
     connection_unref(c);
 }
 
-void exchange_answer(struct exchange *x, int code, const char *content_type, const char *headers, const void *body, size_t n)
+void exchange_answer(struct exchange *x, int code, const char *content_type, const char *headers, const void *body,
+                     size_t n)
 {
     if (!exchange_alive(x))
         return;
@@ -110,8 +114,8 @@ static const char *query_value(const struct url_pair *pairs, unsigned n, const c
     return NULL;
 }
 
-/* The version that the socket speaks, 0 for one that we do not: close code 4012 tells. Nothing asked means 10. A compression
- * that is asked for is not served: plain text frames are what every client takes as well. */
+/* The version that the socket speaks, 0 for one that we do not: close code 4012 tells. Nothing asked means 10. A
+ * compression that is asked for is not served: plain text frames are what every client takes as well. */
 static int version_of(struct exchange *x)
 {
     struct url_pair pairs[16];
@@ -139,7 +143,8 @@ static bool is_gateway_path(const char *path)
 
 static void start_websocket(struct exchange *x)
 {
-    const char *key = http_header(&x->head, "sec-websocket-key"), *version = http_header(&x->head, "sec-websocket-version");
+    const char *key = http_header(&x->head, "sec-websocket-key"),
+               *version = http_header(&x->head, "sec-websocket-version");
     if (!is_gateway_path(x->head.path)) {
         exchange_fail(x, ST_NOT_FOUND, NULL);
         return;
@@ -236,10 +241,11 @@ static void find_route(struct exchange *x)
 
 static void answer_options(struct exchange *x)
 {
-    static const char headers[] = "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
-                                  "Access-Control-Allow-Headers: Authorization, Content-Type, X-Audit-Log-Reason, X-Request-Id, "
-                                  "X-Super-Properties, X-Discord-Locale, X-Discord-Timezone, X-Debug-Options, Range\r\n"
-                                  "Access-Control-Max-Age: 86400\r\n";
+    static const char headers[] =
+        "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+        "Access-Control-Allow-Headers: Authorization, Content-Type, X-Audit-Log-Reason, X-Request-Id, "
+        "X-Super-Properties, X-Discord-Locale, X-Discord-Timezone, X-Debug-Options, Range\r\n"
+        "Access-Control-Max-Age: 86400\r\n";
     exchange_answer(x, 204, NULL, headers, NULL, 0);
 }
 
@@ -260,14 +266,21 @@ static struct exchange *create(struct connection *c, char *head_text, const stru
 {
     struct arena *arena = arena_create(0);
     struct exchange *x = ARENA_NEW(arena, struct exchange);
-    *x = (struct exchange){.connection = c, .refs = 1, .edge = c->edge, .arena = arena, .head = *head, .head_text = head_text,
-                           .started_us = clock_mono_us(), .is_head = !strcmp(head->verb, "HEAD"), .metric_route = -1};
+    *x = (struct exchange){.connection = c,
+                           .refs = 1,
+                           .edge = c->edge,
+                           .arena = arena,
+                           .head = *head,
+                           .head_text = head_text,
+                           .started_us = clock_mono_us(),
+                           .is_head = !strcmp(head->verb, "HEAD"),
+                           .metric_route = -1};
     edge_request_id(x->request_id);
     connection_ref(c);
     c->exchange = x;
     x->token = identity_token_of(http_header(&x->head, "authorization"));
-    x->caller = (struct rpc_identity){.address = client_address(x), .request_id = x->request_id,
-                                      .traceparent = http_header(&x->head, "traceparent")};
+    x->caller = (struct rpc_identity){
+        .address = client_address(x), .request_id = x->request_id, .traceparent = http_header(&x->head, "traceparent")};
     return x;
 }
 

@@ -1,5 +1,5 @@
-/* exchange.h - one request and its answer. Lives in its arena; the connection holds it until the answer is out, a call in
- * flight holds the connection. */
+/* exchange.h - one request and its answer. Lives in its arena; the connection holds it until the answer is out, a call
+ * in flight holds the connection. */
 #pragma once
 #include "services/gateway/edge/connection.h"
 #include "services/gateway/edge/identity.h"
@@ -39,7 +39,8 @@ static inline bool exchange_alive(const struct exchange *x)
     return x->connection->exchange == x && x->connection->state < CONNECTION_ANSWERING;
 }
 
-void exchange_answer(struct exchange *, int code, const char *content_type, const char *headers, const void *body, size_t n);
+void exchange_answer(struct exchange *, int code, const char *content_type, const char *headers, const void *body,
+                     size_t n);
 /* The error body of st; detail may be NULL. */
 void exchange_fail(struct exchange *, status st, const Hubbub__V1__ErrorDetail *);
 /* Counts an answer: called by whoever begins one by connection_answer_begin. */

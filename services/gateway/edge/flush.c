@@ -1,13 +1,16 @@
 /* What the sockets have to send, once a loop turn. Sending from where an event is dispatched would cost a system call a
- * delivery; here a socket that got four frames in a turn needs one, and with io_uring a whole slice of sockets needs one.
+ * delivery; here a socket that got four frames in a turn needs one, and with io_uring a whole slice of sockets needs
+ * one.
  *
  * Each socket's message is gathered from the shared payloads: [frame header][body][tail with its own s], up to sixteen
- * frames. All sends are non-blocking and complete inside the submission (MSG_DONTWAIT), so nothing outlives the call. What
- * a socket did not take of a frame goes to libwebsockets, which keeps it and asks for POLLOUT; whole frames stay in our queue.
+ * frames. All sends are non-blocking and complete inside the submission (MSG_DONTWAIT), so nothing outlives the call.
+ * What a socket did not take of a frame goes to libwebsockets, which keeps it and asks for POLLOUT; whole frames stay
+ * in our queue.
  *
- * A slice is 1,000 sockets; between slices the loop turns, so that a fan-out to ten thousand delays nobody else for long. */
-#include "services/gateway/edge/socket.h"
+ * A slice is 1,000 sockets; between slices the loop turns, so that a fan-out to ten thousand delays nobody else for
+ * long. */
 #include "lib/base/log.h"
+#include "services/gateway/edge/socket.h"
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
@@ -47,7 +50,8 @@ struct flush *flush_create(struct edge *e, bool io_uring)
     f->last = &f->first;
     int result = io_uring ? io_uring_queue_init(BATCH, &f->uring, 0) : -ENOSYS;
     f->uring_on = !result;
-    log_info("sends go out by", LOG_S("call", f->uring_on ? "io_uring" : "sendmsg"), LOG_S("why", io_uring && result ? strerror(-result) : ""));
+    log_info("sends go out by", LOG_S("call", f->uring_on ? "io_uring" : "sendmsg"),
+             LOG_S("why", io_uring && result ? strerror(-result) : ""));
     return f;
 }
 

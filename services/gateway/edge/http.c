@@ -36,6 +36,8 @@ static char *next_line(char **at, const char *end)
 /* "http://host/path" to "/path", "?v=10" (which eris sends) to "/" and its query. */
 static bool read_target(char *target, struct http_head *ret)
 {
+    if (!*target)
+        return false;
     for (const char *c = target; *c; c++)
         if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f)
             return false;
@@ -157,8 +159,10 @@ static int judge(struct http_head *h)
     if (http_list_has(connection, "close"))
         h->keep_alive = false;
     h->expect_continue = newest && http_list_has(http_header(h, "expect"), "100-continue");
-    h->websocket = http_list_has(connection, "upgrade") && http_list_has(http_header(h, "upgrade"), "websocket");
-    return 0;
+    h->websocket =
+        newest && http_list_has(connection, "upgrade") && http_list_has(http_header(h, "upgrade"), "websocket");
+    bool twice = count_headers(h, "sec-websocket-key") > 1 || count_headers(h, "sec-websocket-version") > 1;
+    return h->websocket && twice ? -400 : 0; /* RFC 6455 section 11.3 */
 }
 
 int http_head_read(char *text, size_t n, struct http_head *ret)
@@ -185,7 +189,17 @@ int http_head_read(char *text, size_t n, struct http_head *ret)
     return result ? result : (int)len;
 }
 
-enum { CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_DATA_CR, CHUNK_DATA_LF, TRAILER, TRAILER_LF, ENDED };
+enum {
+    CHUNK_SIZE,
+    CHUNK_EXTENSION,
+    CHUNK_SIZE_LF,
+    CHUNK_DATA,
+    CHUNK_DATA_CR,
+    CHUNK_DATA_LF,
+    TRAILER,
+    TRAILER_LF,
+    ENDED
+};
 
 static int hex_digit(char c)
 {
@@ -266,7 +280,8 @@ static int step(struct http_chunked *c, char byte)
     }
 }
 
-int http_chunked_read(struct http_chunked *c, const char *in, size_t n, size_t *used, const char **data, size_t *data_len)
+int http_chunked_read(struct http_chunked *c, const char *in, size_t n, size_t *used, const char **data,
+                      size_t *data_len)
 {
     *data_len = 0;
     for (*used = 0; *used < n && c->state != ENDED;) {

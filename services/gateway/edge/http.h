@@ -1,7 +1,8 @@
 /* http.h - the head of an HTTP/1.1 request and its chunked body, after RFC 9112, read strictly. Pure.
  *
- * Strict means: lines end in CRLF only, no folded header, no space before a colon, Content-Length at most once and never
- * beside Transfer-Encoding, the only transfer coding is chunked. What two servers in a row could read differently is 400. */
+ * Strict means: lines end in CRLF only, no folded header, no space before a colon, Content-Length at most once and
+ * never beside Transfer-Encoding, the only transfer coding is chunked. What two servers in a row could read differently
+ * is 400. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@ struct http_head {
     unsigned n_headers;
     int64_t content_length; /* -1: no such header */
     bool chunked, keep_alive, expect_continue;
-    bool websocket; /* Connection: upgrade and Upgrade: websocket */
+    bool websocket; /* HTTP/1.1, Connection: upgrade and Upgrade: websocket */
 };
 
 /* Reads a head from text and cuts it up in place: *ret points into text. The result is the head's length, 0 when more
@@ -38,6 +39,7 @@ struct http_chunked {
     unsigned overhead; /* bytes of the line or trailer being read */
     bool blank;        /* the trailer line being read is empty so far */
 };
-/* Takes from in[0..n): *used bytes. *data and *data_len: payload among them (it points into in). 1: the body ended; 0: go
- * on; -400: broken. Each call gives at most one piece: call again while *used > 0. */
-int http_chunked_read(struct http_chunked *, const char *in, size_t n, size_t *used, const char **data, size_t *data_len);
+/* Takes from in[0..n): *used bytes. *data and *data_len: payload among them (it points into in). 1: the body ended; 0:
+ * go on; -400: broken. Each call gives at most one piece: call again while *used > 0. */
+int http_chunked_read(struct http_chunked *, const char *in, size_t n, size_t *used, const char **data,
+                      size_t *data_len);

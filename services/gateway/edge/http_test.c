@@ -18,7 +18,8 @@ static int read_head(const char *source, struct http_head *h)
 START_TEST(head_is_cut_into_its_parts)
 {
     struct http_head h;
-    const char *source = "POST /api/v10/channels/1/messages?wait=true HTTP/1.1\r\nHost: a\r\nContent-LENGTH:  12 \r\nX-Empty:\r\n\r\nbody";
+    const char *source = "POST /api/v10/channels/1/messages?wait=true HTTP/1.1\r\nHost: a\r\nContent-LENGTH:  12 "
+                         "\r\nX-Empty:\r\n\r\nbody";
     ck_assert_int_eq(read_head(source, &h), (int)strlen(source) - 4);
     ck_assert_str_eq(h.verb, "POST");
     ck_assert_str_eq(h.path, "/api/v10/channels/1/messages");
@@ -65,10 +66,13 @@ END_TEST
 START_TEST(handshake_is_seen_among_tokens)
 {
     struct http_head h;
-    ck_assert_int_gt(read_head("GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\r\n", &h), 0);
+    ck_assert_int_gt(
+        read_head("GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\r\n", &h), 0);
     ck_assert(h.websocket && h.keep_alive);
     ck_assert_int_gt(read_head("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n", &h), 0);
     ck_assert(!h.websocket && !h.keep_alive);
+    ck_assert_int_gt(read_head("GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", &h), 0);
+    ck_assert(!h.websocket); /* RFC 9110 section 7.8 */
 }
 END_TEST
 
@@ -96,6 +100,10 @@ START_TEST(what_could_be_read_in_two_ways_is_refused)
         {"GET / \r\nHost: a\r\n\r\n", -400},
         {"G@T / HTTP/1.1\r\nHost: a\r\n\r\n", -400},
         {"GET a HTTP/1.1\r\nHost: a\r\n\r\n", -400},
+        {"GET  HTTP/1.1\r\nHost: a\r\n\r\n", -400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a\r\n"
+         "Sec-WebSocket-Key: b\r\n\r\n",
+         -400},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct http_head h;
@@ -155,7 +163,8 @@ END_TEST
 
 START_TEST(broken_chunks_are_refused)
 {
-    static const char *const rows[] = {"x\r\n", "\r\n", "5\nhello", "5\r\nhelloX\r\n", "fffffffff\r\n", "-1\r\n", "0\r\na\nb", "5 \n", "0x5\r\n"};
+    static const char *const rows[] = {"x\r\n",  "\r\n",      "5\nhello", "5\r\nhelloX\r\n", "fffffffff\r\n",
+                                       "-1\r\n", "0\r\na\nb", "5 \n",     "0x5\r\n"};
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char out[64];
         size_t used;

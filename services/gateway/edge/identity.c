@@ -113,5 +113,6 @@ void identity_resolve(struct edge *edge, const char *token, const char *request_
     uint64_t key;
     memcpy(&key, wait->key, sizeof key);
     struct rpc_identity caller = {.request_id = request_id};
-    rpc_call(edge->chat, key, &hubbub__v1__accounts__resolve_token__method, &request.base, &caller, RESOLVE_TIMEOUT_MS, on_resolved, wait);
+    rpc_call(edge->chat, key, &hubbub__v1__accounts__resolve_token__method, &request.base, &caller, RESOLVE_TIMEOUT_MS,
+             on_resolved, wait);
 }

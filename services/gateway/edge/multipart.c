@@ -6,8 +6,8 @@
 
 enum { AT_START, AT_DELIMITER_END, IN_HEADERS, IN_CONTENT, AFTER_CONTENT, ENDED };
 
-/* After a quote: up to the closing one; a backslash takes the next character as it is, but browsers send file names with
- * backslashes of their own, so it does so only before a quote or a backslash. */
+/* After a quote: up to the closing one; a backslash takes the next character as it is, but browsers send file names
+ * with backslashes of their own, so it does so only before a quote or a backslash. */
 static const char *read_quoted(const char *at, char *ret, size_t size, bool *fits)
 {
     size_t len = 0;
@@ -73,7 +73,8 @@ bool multipart_init(struct multipart *m, const char *content_type)
     char boundary[MULTIPART_BOUNDARY_MAX + 2];
     if (!content_type || strncasecmp(content_type, type, sizeof type - 1))
         return false;
-    if (!strchr("; \t", content_type[sizeof type - 1]) || !multipart_parameter(content_type, "boundary", boundary, sizeof boundary))
+    if (!strchr("; \t", content_type[sizeof type - 1]) ||
+        !multipart_parameter(content_type, "boundary", boundary, sizeof boundary))
         return false;
     if (!boundary_ok(boundary))
         return false;
@@ -142,7 +143,8 @@ static enum multipart_event read_headers(struct multipart *m, const char *in, si
     return MULTIPART_PART;
 }
 
-/* What stands after a delimiter: CRLF and another part, or -- and the end. RFC 2046 allows white space before the CRLF. */
+/* What stands after a delimiter: CRLF and another part, or -- and the end. RFC 2046 allows white space before the CRLF.
+ */
 static enum multipart_event read_delimiter_end(struct multipart *m, const char *in, size_t n, size_t *used)
 {
     size_t blank = 0;
@@ -174,7 +176,8 @@ static enum multipart_event read_start(struct multipart *m, const char *in, size
     return MULTIPART_MORE;
 }
 
-static enum multipart_event read_content(struct multipart *m, const char *in, size_t n, size_t *used, const char **data, size_t *data_len)
+static enum multipart_event read_content(struct multipart *m, const char *in, size_t n, size_t *used, const char **data,
+                                         size_t *data_len)
 {
     const char *found = memmem(in, n, m->delimiter, m->delimiter_len);
     if (found == in) {
@@ -197,7 +200,8 @@ static enum multipart_event read_content(struct multipart *m, const char *in, si
     return MULTIPART_DATA;
 }
 
-static enum multipart_event read_one(struct multipart *m, const char *in, size_t n, size_t *used, const char **data, size_t *data_len)
+static enum multipart_event read_one(struct multipart *m, const char *in, size_t n, size_t *used, const char **data,
+                                     size_t *data_len)
 {
     switch (m->state) {
     case AT_START:
@@ -214,7 +218,8 @@ static enum multipart_event read_one(struct multipart *m, const char *in, size_t
     }
 }
 
-enum multipart_event multipart_read(struct multipart *m, const char *in, size_t n, size_t *used, const char **data, size_t *data_len)
+enum multipart_event multipart_read(struct multipart *m, const char *in, size_t n, size_t *used, const char **data,
+                                    size_t *data_len)
 {
     *data_len = *used = 0;
     for (;;) {

@@ -10,7 +10,7 @@ enum {
     MULTIPART_BOUNDARY_MAX = 70,
     MULTIPART_HEADERS_MAX = 4096, /* bytes of one part's headers */
     MULTIPART_PARTS_MAX = 64,
-    MULTIPART_NAME_MAX = 128,     /* a longer field name is refused; a longer file name keeps its end */
+    MULTIPART_NAME_MAX = 128, /* a longer field name is refused; a longer file name keeps its end */
     MULTIPART_FILENAME_MAX = 1024
 };
 struct multipart {
@@ -29,13 +29,14 @@ enum multipart_event {
     MULTIPART_PART, /* a part begins: name, filename, content_type */
     MULTIPART_DATA, /* some of its content: *data, *data_len, inside `in` */
     MULTIPART_PART_END,
-    MULTIPART_END,  /* the last delimiter was read; what follows is ignored */
+    MULTIPART_END, /* the last delimiter was read; what follows is ignored */
     MULTIPART_ERROR
 };
 /* content_type: the request's header. false when it is not multipart/form-data with a usable boundary. */
 bool multipart_init(struct multipart *, const char *content_type);
 /* One event. *used bytes of in are done with (data included). */
-enum multipart_event multipart_read(struct multipart *, const char *in, size_t n, size_t *used, const char **data, size_t *data_len);
+enum multipart_event multipart_read(struct multipart *, const char *in, size_t n, size_t *used, const char **data,
+                                    size_t *data_len);
 /* The n of "files[n]" ("file" and "file0" count as well); -1 for another name. */
 int multipart_file_index(const char *name);
 /* Reads parameter `name` of a header like `form-data; name="a"; filename="b"` into ret; false when it is absent or does

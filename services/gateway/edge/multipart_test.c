@@ -1,4 +1,5 @@
-/* A multipart body comes out the same wherever the network cuts it, and a body that is none is an error, never an overrun. */
+/* A multipart body comes out the same wherever the network cuts it, and a body that is none is an error, never an
+ * overrun. */
 #include "services/gateway/edge/multipart.h"
 #include <check.h>
 #include <stdio.h>
@@ -42,10 +43,14 @@ static bool run(const char *body, size_t n, size_t piece, char *ret)
 
 START_TEST(parts_are_the_same_however_they_are_cut)
 {
-    const char *body = "------b\r\nContent-Disposition: form-data; name=\"files[0]\"; filename=\"a \\\"b\\\".txt\"\r\nContent-Type: text/plain\r\n\r\n"
-                       "one\r\n------\r\ntwo\r\n\r\n------b  \r\ncontent-disposition: form-data; name=payload_json\r\n\r\n{}\r\n------b\r\n"
-                       "Content-Disposition: form-data; filename=\"empty\"; name=\"files[1]\"\r\n\r\n\r\n------b--\r\nepilogue";
-    const char *expected = "[files[0]|a \"b\".txt|text/plain]one\r\n------\r\ntwo\r\n/[payload_json|-|]{}/[files[1]|empty|]/";
+    const char *body =
+        "------b\r\nContent-Disposition: form-data; name=\"files[0]\"; filename=\"a \\\"b\\\".txt\"\r\nContent-Type: "
+        "text/plain\r\n\r\n"
+        "one\r\n------\r\ntwo\r\n\r\n------b  \r\ncontent-disposition: form-data; "
+        "name=payload_json\r\n\r\n{}\r\n------b\r\n"
+        "Content-Disposition: form-data; filename=\"empty\"; name=\"files[1]\"\r\n\r\n\r\n------b--\r\nepilogue";
+    const char *expected =
+        "[files[0]|a \"b\".txt|text/plain]one\r\n------\r\ntwo\r\n/[payload_json|-|]{}/[files[1]|empty|]/";
     for (size_t piece = 1; piece <= strlen(body); piece++) {
         char out[1024];
         ck_assert(run(body, strlen(body), piece, out));
@@ -58,11 +63,11 @@ START_TEST(broken_bodies_are_errors)
 {
     static const char *const rows[] = {
         "no delimiter at all",
-        "------b\r\nContent-Disposition: form-data\r\n\r\nx\r\n------b--",             /* no name */
-        "------b\r\nContent-Disposition: attachment; name=a\r\n\r\nx\r\n------b--",    /* not form-data */
-        "------b\r\n\r\nx\r\n------b--",                                               /* no headers */
+        "------b\r\nContent-Disposition: form-data\r\n\r\nx\r\n------b--",          /* no name */
+        "------b\r\nContent-Disposition: attachment; name=a\r\n\r\nx\r\n------b--", /* not form-data */
+        "------b\r\n\r\nx\r\n------b--",                                            /* no headers */
         "------bX\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n------b--",
-        "------b\r\nContent-Disposition: form-data; name=a\r\n\r\nx",                  /* never ends */
+        "------b\r\nContent-Disposition: form-data; name=a\r\n\r\nx", /* never ends */
         "",
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)

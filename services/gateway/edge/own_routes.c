@@ -1,5 +1,6 @@
 /* Routes that need no other service, or are the gateway's own. One row each. */
 #include "hubbub/v1/gateway.hub.h"
+#include "services/gateway/edge/docs_routes.h"
 #include "services/gateway/edge/exchange.h"
 #include <string.h>
 
@@ -82,7 +83,11 @@ static void well_known_client(struct exchange *x)
 static void put_escaped(struct buf *b, const char *text)
 {
     for (; *text; text++) {
-        const char *entity = *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '"' ? "&quot;" : NULL;
+        const char *entity = *text == '&'   ? "&amp;"
+                             : *text == '<' ? "&lt;"
+                             : *text == '>' ? "&gt;"
+                             : *text == '"' ? "&quot;"
+                                            : NULL;
         if (entity)
             buf_puts(b, entity);
         else
@@ -93,20 +98,28 @@ static void put_escaped(struct buf *b, const char *text)
 /* What somebody who opens the address in a browser can do next. */
 static void page(struct exchange *x)
 {
-    static const char headers[] = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'\r\n"
+    static const char headers[] = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
+                                  "frame-ancestors 'none'; base-uri 'none'\r\n"
                                   "Referrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n";
     struct buf b = {0};
-    buf_puts(&b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-                 "<title>Hubbub</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}"
-                 "pre{background:#f3f3f3;color:#222;padding:.8rem;overflow:auto}</style></head><body><main><h1>Hubbub is running</h1>"
-                 "<p>This server speaks Discord's REST and gateway protocol.</p><h2>Make an account</h2><pre>curl -X POST ");
+    buf_puts(
+        &b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+            "content=\"width=device-width, initial-scale=1\">"
+            "<title>Hubbub</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem "
+            "auto;padding:0 1rem}"
+            "pre{background:#f3f3f3;color:#222;padding:.8rem;overflow:auto}</style></head><body><main><h1>Hubbub is "
+            "running</h1>"
+            "<p>This server speaks Discord's REST and gateway protocol.</p><h2>Make an account</h2><pre>curl -X POST ");
     put_escaped(&b, x->edge->public_url);
     buf_puts(&b, "/api/v10/auth/register -H 'Content-Type: application/json' \\\n"
-                 "  -d '{\"username\":\"ada\",\"password\":\"a long password\",\"consent\":true,\"date_of_birth\":\"1990-01-01\"}'</pre>"
-                 "<p>The first account administrates the server. The answer holds a token: send it as the Authorization header.</p>"
+                 "  -d '{\"username\":\"ada\",\"password\":\"a long "
+                 "password\",\"consent\":true,\"date_of_birth\":\"1990-01-01\"}'</pre>"
+                 "<p>The first account administrates the server. The answer holds a token: send it as the "
+                 "Authorization header.</p>"
                  "<h2>Listen live</h2><p>Connect a WebSocket to <code>");
     put_escaped(&b, x->edge->gateway_url);
-    buf_puts(&b, "/?v=10&amp;encoding=json</code> and identify with the token.</p><h2>Run a bot</h2><p>Point a Discord library at REST base <code>");
+    buf_puts(&b, "/?v=10&amp;encoding=json</code> and identify with the token.</p><h2>Run a bot</h2><p>Point a Discord "
+                 "library at REST base <code>");
     put_escaped(&b, x->edge->public_url);
     buf_puts(&b, "/api</code>; it finds the gateway from there.</p></main></body></html>\n");
     exchange_answer(x, 200, "text/html; charset=utf-8", headers, b.data, b.len);
@@ -122,6 +135,10 @@ static const struct {
     {"/gateway", true, gateway},
     {"/gateway/bot", true, gateway_bot},
     {"/ping", true, ping},
+    {"/openapi.json", false, docs_openapi},
+    {"/docs", false, docs_page},
+    {"/docs/page.css", false, docs_style},
+    {"/docs/page.js", false, docs_script},
     {"/.well-known/spacebar", false, well_known},
     {"/.well-known/spacebar/client", false, well_known_client},
 };
@@ -137,7 +154,8 @@ bool own_route_start(struct exchange *x)
     bool bad_version;
     const char *behind = router_strip_prefix(x->head.path, &bad_version);
     for (unsigned i = 0; i < sizeof own_routes / sizeof own_routes[0]; i++) {
-        if (!same_path(x->head.path, own_routes[i].path) && !(own_routes[i].versioned && behind && same_path(behind, own_routes[i].path)))
+        if (!same_path(x->head.path, own_routes[i].path) &&
+            !(own_routes[i].versioned && behind && same_path(behind, own_routes[i].path)))
             continue;
         if (strcmp(x->head.verb, "GET") && !x->is_head)
             exchange_fail(x, ST_METHOD_NOT_ALLOWED, NULL);

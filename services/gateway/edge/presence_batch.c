@@ -1,6 +1,6 @@
-/* A row a session, in one of three lists: DUE (something to tell), OUT (in the batch that is on its way), ALIVE (told; sorted
- * by the time of that, so the next beat is at the front). A change while a row is OUT marks it, and it is due again when
- * the batch is done. A closed row goes once presence has heard of it. */
+/* A row a session, in one of three lists: DUE (something to tell), OUT (in the batch that is on its way), ALIVE (told;
+ * sorted by the time of that, so the next beat is at the front). A change while a row is OUT marks it, and it is due
+ * again when the batch is done. A closed row goes once presence has heard of it. */
 #include "lib/base/log.h"
 #include "services/gateway/edge/rim.h"
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 enum list { DUE, OUT, ALIVE, LISTS };
 struct row {
     char *session_id;
-    Hubbub__V1__SessionPresence *full;  /* as the core said it last */
-    Hubbub__V1__SessionPresence beat;   /* only who it is: still alive */
-    bool changed;                       /* tell the full form */
+    Hubbub__V1__SessionPresence *full; /* as the core said it last */
+    Hubbub__V1__SessionPresence beat;  /* only who it is: still alive */
+    bool changed;                      /* tell the full form */
     enum list list;
     int64_t told_ms;
     struct row *prev, *next;
@@ -53,7 +53,7 @@ void presence_batch_destroy(struct presence_batch *b)
     struct row *r, *next;
     if (b)
         HASH_ITER(hh, b->rows, r, next)
-            drop(b, r);
+    drop(b, r);
     free(b);
 }
 

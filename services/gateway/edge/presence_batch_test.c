@@ -1,4 +1,5 @@
-/* Presence hears of every change once, of every living session each 20 s, and of everything again when a batch was lost. */
+/* Presence hears of every change once, of every living session each 20 s, and of everything again when a batch was
+ * lost. */
 #include "services/gateway/edge/rim.h"
 #include <check.h>
 #include <stdio.h>

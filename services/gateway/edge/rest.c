@@ -1,5 +1,5 @@
-/* A request of the generated table: its message is filled from body, query and path, in that order, so that what the path
- * says wins; the call goes to the instance that owns the guild; the answer is written by the same tables. */
+/* A request of the generated table: its message is filled from body, query and path, in that order, so that what the
+ * path says wins; the call goes to the instance that owns the guild; the answer is written by the same tables. */
 #include "lib/base/log.h"
 #include "services/gateway/edge/exchange.h"
 #include "services/gateway/edge/url.h"
@@ -21,7 +21,8 @@ static const struct wire_field *open_field(const struct wire_message *wire, cons
     return NULL;
 }
 
-static bool read_body(struct exchange *x, const char *payload, size_t n, struct wire_errors *errors, ProtobufCMessage **ret)
+static bool read_body(struct exchange *x, const char *payload, size_t n, struct wire_errors *errors,
+                      ProtobufCMessage **ret)
 {
     const struct wire_route *route = x->match.route;
     bool named = *route->body && strcmp(route->body, "*"), missing = !payload || !n;
@@ -113,7 +114,8 @@ static bool read_reason(struct exchange *x, struct wire_errors *errors)
 bool rest_build(struct exchange *x, const char *payload, size_t n, ProtobufCMessage **ret)
 {
     struct wire_errors errors = {.arena = x->arena};
-    if (!read_body(x, payload, n, &errors, ret) || !read_query(x, *ret, &errors) || !read_path(x, *ret, &errors) || !read_reason(x, &errors))
+    if (!read_body(x, payload, n, &errors, ret) || !read_query(x, *ret, &errors) || !read_path(x, *ret, &errors) ||
+        !read_reason(x, &errors))
         return false;
     fill_token(x, *ret);
     wire_check_required(x->match.route->request, *ret, &errors);
@@ -135,7 +137,8 @@ static void write_answer(struct exchange *x, const ProtobufCMessage *response)
     if (body.failed)
         exchange_fail(x, ST_INTERNAL, NULL);
     else
-        exchange_answer(x, route->success, route->success == 204 ? NULL : "application/json", NULL, body.data, body.len);
+        exchange_answer(x, route->success, route->success == 204 ? NULL : "application/json", NULL, body.data,
+                        body.len);
     buf_finish(&body);
 }
 

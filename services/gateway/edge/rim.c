@@ -1,5 +1,6 @@
-/* The core asks with a ticket and is answered with it, later, whatever happens: a question that cannot be sent is a call
- * that fails. Op 100 is a POST of a message that came by the socket: same table, same call, same errors; op 101 tells. */
+/* The core asks with a ticket and is answered with it, later, whatever happens: a question that cannot be sent is a
+ * call that fails. Op 100 is a POST of a message that came by the socket: same table, same call, same errors; op 101
+ * tells. */
 #include "services/gateway/edge/rim.h"
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/gateway.hub.h"
@@ -13,7 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADS_TIMEOUT_MS = 2000, READ_TIMEOUT_MS = 4000, BEAT_EVERY_MS = 100, BEAT_RETRY_MS = 1000, BEAT_TIMEOUT_MS = 3000, OP_SEND = 100, OP_SENT = 101 };
+enum {
+    HEADS_TIMEOUT_MS = 2000,
+    READ_TIMEOUT_MS = 4000,
+    BEAT_EVERY_MS = 100,
+    BEAT_RETRY_MS = 1000,
+    BEAT_TIMEOUT_MS = 3000,
+    OP_SEND = 100,
+    OP_SENT = 101
+};
 
 struct rim {
     struct edge *edge;
@@ -50,8 +59,8 @@ struct question {
     uint64_t ticket;
 };
 
-static void ask(struct rim *r, struct rpc_group *group, uint64_t key, const struct rpc_method *method, const ProtobufCMessage *request,
-                uint64_t ticket, int64_t timeout_ms, rpc_done_fn *done)
+static void ask(struct rim *r, struct rpc_group *group, uint64_t key, const struct rpc_method *method,
+                const ProtobufCMessage *request, uint64_t ticket, int64_t timeout_ms, rpc_done_fn *done)
 {
     struct question *q = malloc(sizeof *q);
     if (!q)
@@ -64,13 +73,13 @@ static void ask(struct rim *r, struct rpc_group *group, uint64_t key, const stru
 }
 
 /* One answer a question; `name` picks hub_on_<name> and the type. */
-#define ANSWER(name, Type)                                                                                               \
-    static void on_##name(void *user, const struct rpc_result *result)                                                   \
-    {                                                                                                                    \
-        struct question *q = user;                                                                                       \
-        hub_on_##name(q->edge->hub, q->ticket, result->st, (const Type *)result->response, clock_mono_ms());             \
-        edge_touch(q->edge);                                                                                             \
-        free(q);                                                                                                         \
+#define ANSWER(name, Type)                                                                                             \
+    static void on_##name(void *user, const struct rpc_result *result)                                                 \
+    {                                                                                                                  \
+        struct question *q = user;                                                                                     \
+        hub_on_##name(q->edge->hub, q->ticket, result->st, (const Type *)result->response, clock_mono_ms());           \
+        edge_touch(q->edge);                                                                                           \
+        free(q);                                                                                                       \
     }
 ANSWER(heads, Hubbub__V1__HeadsResponse)
 ANSWER(read, Hubbub__V1__ReadFeedResponse)
@@ -121,7 +130,8 @@ static void member(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user
     Hubbub__V1__GetMemberRequest request = HUBBUB__V1__GET_MEMBER_REQUEST__INIT;
     PB_SET(&request, guild_id, guild_id);
     PB_SET(&request, user_id, user_id);
-    ask(r, r->edge->chat, guild_id, &hubbub__v1__feeds__get_member__method, &request.base, ticket, READ_TIMEOUT_MS, on_member);
+    ask(r, r->edge->chat, guild_id, &hubbub__v1__feeds__get_member__method, &request.base, ticket, READ_TIMEOUT_MS,
+        on_member);
 }
 
 static void presences(void *user, uint64_t ticket, const uint64_t *user_ids, size_t n)
@@ -130,12 +140,14 @@ static void presences(void *user, uint64_t ticket, const uint64_t *user_ids, siz
     Hubbub__V1__GetPresencesRequest request = HUBBUB__V1__GET_PRESENCES_REQUEST__INIT;
     request.user_ids = (uint64_t *)user_ids;
     request.n_user_ids = n;
-    ask(r, r->edge->presence, 0, &hubbub__v1__presences__get__method, &request.base, ticket, READ_TIMEOUT_MS, on_presences);
+    ask(r, r->edge->presence, 0, &hubbub__v1__presences__get__method, &request.base, ticket, READ_TIMEOUT_MS,
+        on_presences);
 }
 
 static void subscribe(void *user, bool on, enum hub_topic topic, uint64_t id)
 {
-    static const char *const kinds[] = {[HUB_TOPIC_CHANNEL] = "channel", [HUB_TOPIC_GUILD] = "guild", [HUB_TOPIC_USER] = "user"};
+    static const char *const kinds[] = {
+        [HUB_TOPIC_CHANNEL] = "channel", [HUB_TOPIC_GUILD] = "guild", [HUB_TOPIC_USER] = "user"};
     struct rim *r = user;
     (on ? bus_hold : bus_release)(r->edge->bus, kinds[topic], id);
 }
@@ -173,7 +185,8 @@ void rim_tick(struct rim *r, int64_t now_ms)
     request.sessions = sessions;
     request.n_sessions = n;
     struct rpc_identity who = {0};
-    rpc_call(r->edge->presence, r->presence_key, &hubbub__v1__presences__beat__method, &request.base, &who, BEAT_TIMEOUT_MS, on_beat, r);
+    rpc_call(r->edge->presence, r->presence_key, &hubbub__v1__presences__beat__method, &request.base, &who,
+             BEAT_TIMEOUT_MS, on_beat, r);
 }
 
 bool rim_say_goodbye(struct rim *r, int64_t now_ms)
@@ -243,13 +256,16 @@ static void on_created(void *user, const struct rpc_result *result)
     end_command(c);
 }
 
-static void run_command(struct rim *r, struct command *c, const struct hub_identity *identity, const Hubbub__V1__CreateMessageRequest *request)
+static void run_command(struct rim *r, struct command *c, const struct hub_identity *identity,
+                        const Hubbub__V1__CreateMessageRequest *request)
 {
     char id[33];
     edge_request_id(id);
     uint64_t guild = hub_guild_of_channel(r->edge->hub, request->channel_id);
-    struct rpc_identity who = {.user_id = identity->user_id, .bot = identity->bot, .admin = identity->admin, .request_id = id};
-    rpc_call(r->edge->chat, guild ? guild : request->channel_id, &hubbub__v1__messages__create__method, &request->base, &who, 0, on_created, c);
+    struct rpc_identity who = {
+        .user_id = identity->user_id, .bot = identity->bot, .admin = identity->admin, .request_id = id};
+    rpc_call(r->edge->chat, guild ? guild : request->channel_id, &hubbub__v1__messages__create__method, &request->base,
+             &who, 0, on_created, c);
 }
 
 static void command(void *user, void *edge_socket, const struct hub_identity *identity, int64_t op, struct wire_json *d)
@@ -304,8 +320,19 @@ static uint64_t random_number(void *user)
 void rim_fill_io(struct rim *r, struct hub_io *ret)
 {
     *ret = (struct hub_io){
-        .user = r, .heads = heads, .read = read_feed, .snapshot = snapshot, .open = open_session, .member = member, .presences = presences,
-        .subscribe = subscribe, .presence = presence, .send = send_frame, .close = close_socket, .payload_free = payload_free,
-        .command = command, .random = random_number,
+        .user = r,
+        .heads = heads,
+        .read = read_feed,
+        .snapshot = snapshot,
+        .open = open_session,
+        .member = member,
+        .presences = presences,
+        .subscribe = subscribe,
+        .presence = presence,
+        .send = send_frame,
+        .close = close_socket,
+        .payload_free = payload_free,
+        .command = command,
+        .random = random_number,
     };
 }

@@ -1,4 +1,5 @@
-/* rim.h - hub_io: the core's questions go out as calls, its topics to the bus, its presences in beats, op 100 to chat. */
+/* rim.h - hub_io: the core's questions go out as calls, its topics to the bus, its presences in beats, op 100 to chat.
+ */
 #pragma once
 #include "services/gateway/edge/edge.h"
 

@@ -91,7 +91,8 @@ static void fill(const struct entry *e, const struct segment *path, struct route
 {
     for (unsigned i = 0; i < e->n && ret->n_parameters < ROUTER_PARAMETERS_MAX; i++)
         if (e->segments[i].parameter)
-            ret->parameters[ret->n_parameters++] = (struct router_parameter){e->segments[i].parameter, path[i].text, path[i].len};
+            ret->parameters[ret->n_parameters++] =
+                (struct router_parameter){e->segments[i].parameter, path[i].text, path[i].len};
 }
 
 void router_find(const struct router *r, const char *verb, const char *path, struct router_match *ret)

@@ -1,5 +1,5 @@
-/* Paths find their route: a literal beats a parameter, verbs decide between 404 and 405, prefixes and ranges are read strictly,
- * escapes decode to UTF-8 or not at all, and timers fire late but never early. */
+/* Paths find their route: a literal beats a parameter, verbs decide between 404 and 405, prefixes and ranges are read
+ * strictly, escapes decode to UTF-8 or not at all, and timers fire late but never early. */
 #include "services/gateway/edge/range.h"
 #include "services/gateway/edge/router.h"
 #include "services/gateway/edge/url.h"
@@ -22,10 +22,18 @@ START_TEST(routes_are_found)
         const char *verb, *path;
         int index; /* -1: 405, -2: 404 */
     } rows[] = {
-        {"GET", "/users/1", 0},          {"GET", "/users/@me", 1},   {"GET", "/users/@me/", 1},
-        {"GET", "/guilds/1/members/@me", 3}, {"PATCH", "/guilds/1/members/@me", 2}, {"PATCH", "/guilds/1/members/2", -1},
-        {"GET", "/users", -2},           {"GET", "/users//", -2},    {"GET", "/users/1/2", -2},
-        {"POST", "/users/@me", -1},      {"GET", "/", -2},           {"DELETE", "/channels/1/messages/2", 4},
+        {"GET", "/users/1", 0},
+        {"GET", "/users/@me", 1},
+        {"GET", "/users/@me/", 1},
+        {"GET", "/guilds/1/members/@me", 3},
+        {"PATCH", "/guilds/1/members/@me", 2},
+        {"PATCH", "/guilds/1/members/2", -1},
+        {"GET", "/users", -2},
+        {"GET", "/users//", -2},
+        {"GET", "/users/1/2", -2},
+        {"POST", "/users/@me", -1},
+        {"GET", "/", -2},
+        {"DELETE", "/channels/1/messages/2", 4},
         {"GET", "/users/1//", -2},
     };
     struct router *r = router_create(routes, sizeof routes / sizeof routes[0]);

@@ -1,23 +1,33 @@
-/* A WebSocket. The handshake was read by http.c and is given to libwebsockets in a form that we wrote, so it sees no header
- * of a stranger: no extension, no subprotocol, no odd target. From then on it reads frames (unmasks, validates, answers
- * pings) and we write: straight to the descriptor, whole frames, as long as it holds no unsent rest of its own.
+/* A WebSocket. The handshake was read by http.c and is given to libwebsockets in a form that we wrote, so it sees no
+ * header of a stranger: no extension, no subprotocol, no odd target. From then on it reads frames (unmasks, validates,
+ * answers pings) and we write: straight to the descriptor, whole frames, as long as it holds no unsent rest of its own.
  *
- * Rules of version 4.1.6 that this file and flush.c keep: never lws_write while lws_partial_buffered (the stream would be
- * corrupted); never close from outside its own callbacks but by LWS_TO_KILL_ASYNC; never expect a close frame of it when
- * -1 is returned from WRITEABLE (it takes that for a failed write), so close frames are ours, last in the queue.
+ * Rules of version 4.1.6 that this file and flush.c keep: never lws_write while lws_partial_buffered (the stream would
+ * be corrupted); never close from outside its own callbacks but by LWS_TO_KILL_ASYNC; never expect a close frame of it
+ * when -1 is returned from WRITEABLE (it takes that for a failed write), so close frames are ours, last in the queue.
  *
- * Life: adopt -> ESTABLISHED (the core learns of it) -> CLOSED (the core learns of it; wsi is dead). The struct itself goes
- * when the dirty list and the calls in flight have let go of it. */
+ * Life: adopt -> ESTABLISHED (the core learns of it) -> CLOSED (the core learns of it; wsi is dead). The struct itself
+ * goes when the dirty list and the calls in flight have let go of it. */
 #include "services/gateway/edge/socket.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    RX_BYTES = 1024, TX_PACKET_BYTES = 65536, RING_FIRST = 4, OVER_MS = 3000, OVER_FACTOR = 8, CLOSE_TIMEOUT_MS = 5000, REASON_BYTES_MAX = 123,
-    CLOSE_DECODE = 4002, CLOSE_BAD_VERSION = 4012
+    RX_BYTES = 1024,
+    TX_PACKET_BYTES = 65536,
+    RING_FIRST = 4,
+    OVER_MS = 3000,
+    OVER_FACTOR = 8,
+    CLOSE_TIMEOUT_MS = 5000,
+    REASON_BYTES_MAX = 123,
+    FAILED_MS = 1000, /* how long a peer that broke the protocol is waited for */
+    CLOSE_BAD_UTF8 = 1007,
+    CLOSE_DECODE = 4002,
+    CLOSE_BAD_VERSION = 4012
 };
 
 /* Between lws_adopt_socket_readbuf and ESTABLISHED, which comes from inside it. */
@@ -94,7 +104,8 @@ static struct socket *create(struct edge *e, int fd, int version)
     struct socket *s = calloc(1, sizeof *s);
     if (!s)
         log_fatal("out of memory");
-    *s = (struct socket){.edge = e, .fd = fd, .version = version, .refs = 1, .next = e->sockets, .timer.fire = on_timer};
+    *s =
+        (struct socket){.edge = e, .fd = fd, .version = version, .refs = 1, .next = e->sockets, .timer.fire = on_timer};
     if (e->sockets)
         e->sockets->prev = s;
     e->sockets = s;
@@ -125,8 +136,10 @@ static void on_closed(struct socket *s)
 void socket_adopt(struct edge *e, int fd, const char *key, int version, const char *rest, size_t rest_len)
 {
     struct buf text = {0};
-    buf_printf(&text, "GET / HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", key);
+    buf_printf(&text,
+               "GET / HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
+               key);
     buf_put(&text, rest, rest_len);
     struct socket *s = create(e, fd, version);
     socket_ref(s);
@@ -243,8 +256,34 @@ static void forget_input(struct socket *s)
     s->in_len = s->in_cap = 0;
 }
 
+/* RFC 3629: whole characters, shortest forms, no surrogates. libwebsockets would check too, but takes the payload of a
+ * pong for text and lets a message end within a character. */
+static bool is_utf8(const unsigned char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        unsigned c = s[i++];
+        if (c < 0x80)
+            continue;
+        unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+        if (c < 0xc2 || c > 0xf4 || n - i < more)
+            return false;
+        unsigned low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+        if (s[i] < low || s[i] > high)
+            return false;
+        for (unsigned k = 1; k < more; k++)
+            if ((s[i + k] & 0xc0) != 0x80)
+                return false;
+        i += more;
+    }
+    return true;
+}
+
 static void hand_over(struct socket *s, const char *text, size_t n)
 {
+    if (!is_utf8((const unsigned char *)text, n)) {
+        socket_close(s, CLOSE_BAD_UTF8, "Invalid UTF-8.");
+        return;
+    }
     hub_receive(s->edge->hub, s->hub, text, n, clock_mono_ms());
     edge_touch(s->edge);
 }
@@ -253,6 +292,12 @@ static void refuse(struct socket *s)
 {
     forget_input(s);
     socket_close(s, CLOSE_DECODE, "Decode error.");
+}
+
+/* The peer broke the protocol, or is within a frame that nobody reads: its close frame may never be found. */
+static void give_up_soon(struct socket *s)
+{
+    wheel_set(&s->edge->wheel, &s->timer, clock_mono_ms() + FAILED_MS);
 }
 
 static void on_receive(struct socket *s, const char *text, size_t n)
@@ -266,6 +311,7 @@ static void on_receive(struct socket *s, const char *text, size_t n)
     } else if (left > EDGE_FRAME_BYTES_MAX || s->in_len + n + left > EDGE_FRAME_BYTES_MAX) {
         metric_add(&edge_frames_too_large, 1);
         refuse(s);
+        give_up_soon(s);
     } else if (last && !s->in_len) {
         hand_over(s, text, n);
     } else {
@@ -295,13 +341,32 @@ static int on_established(struct lws *wsi, struct socket **slot)
     return 0;
 }
 
-/* -1: our close frame is out already, this is the answer to it; 0: it is answered with an echo. */
+/* -1: our close frame is out already, this is the answer to it, or it is a wrong one (RFC 6455 sections 5.5.1 and 8.1)
+ * and libwebsockets sends the code for that; 0: it is answered with an echo. */
 static int on_peer_close(struct socket *s, const unsigned char *in, size_t n)
 {
     s->peer_code = n >= 2 ? (uint16_t)(in[0] << 8 | in[1]) : 1005;
-    bool ours = s->closing;
+    if (s->closing)
+        return -1;
+    if (n != 1 && (n < 2 || is_utf8(in + 2, n - 2))) {
+        s->closing = true;
+        return 0;
+    }
+    lws_close_reason(s->wsi, n == 1 ? LWS_CLOSE_STATUS_PROTOCOL_ERR : LWS_CLOSE_STATUS_INVALID_PAYLOAD, NULL, 0);
+    return -1;
+}
+
+/* libwebsockets has begun to close it, because of a fault of the peer most of the time: it sends a close frame, behind
+ * which nothing of ours may go out, and waits for an answer that it cannot find behind what it could not read. When a
+ * close frame of ours was first, that one is the last: its own finds the descriptor shut. */
+static void on_closing(struct socket *s)
+{
+    flush_socket(s); /* what was said before the fault */
+    if (s->closing)
+        shutdown(s->fd, SHUT_WR);
     s->closing = true;
-    return ours ? -1 : 0;
+    socket_pop(s, s->count);
+    give_up_soon(s);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n)
@@ -320,6 +385,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         return s ? on_peer_close(s, in, n) : 0;
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        if (s)
+            on_closing(s);
+        return 0;
     case LWS_CALLBACK_CLOSED:
         if (s)
             on_closed(s);
@@ -347,16 +416,20 @@ static void log_line(int level, const char *line)
 bool socket_context_create(struct edge *e)
 {
     static const struct lws_protocols protocols[] = {
-        {.name = "gateway", .callback = on_event, .per_session_data_size = sizeof(struct socket *), .rx_buffer_size = RX_BYTES,
+        {.name = "gateway",
+         .callback = on_event,
+         .per_session_data_size = sizeof(struct socket *),
+         .rx_buffer_size = RX_BYTES,
          .tx_packet_size = TX_PACKET_BYTES},
         {0},
     };
-    static const lws_retry_bo_t no_validity = {0}; /* liveness is op 1 and TCP_USER_TIMEOUT; its timers cost O(sockets) each */
+    static const lws_retry_bo_t no_validity = {
+        0}; /* liveness is op 1 and TCP_USER_TIMEOUT; its timers cost O(sockets) each */
     void *loops[] = {e->loop};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8,
+        .options = LWS_SERVER_OPTION_LIBUV,
         .foreign_loops = loops,
         .retry_and_idle_policy = &no_validity,
         .max_http_header_data = 2048,

@@ -1,8 +1,8 @@
 /* socket.h - one WebSocket: frames in (reassembled, bounded), a bounded queue of shared payloads out.
  *
- * A peer that does not take what it is sent: its queue may be over send_queue_bytes_max for 3 s, and never over eight times
- * that; then the socket is cut without a close frame (a stuck peer could not get one) and counted. The payloads are shared
- * with the session's ring, so what a queue adds is references. */
+ * A peer that does not take what it is sent: its queue may be over send_queue_bytes_max for 3 s, and never over eight
+ * times that; then the socket is cut without a close frame (a stuck peer could not get one) and counted. The payloads
+ * are shared with the session's ring, so what a queue adds is references. */
 #pragma once
 #include "services/gateway/edge/edge.h"
 #include <libwebsockets.h>
@@ -26,9 +26,9 @@ struct socket {
     int64_t over_since_ms;      /* since when bytes are over the limit; 0: they are not */
     char *in;                   /* a fragmented frame so far */
     size_t in_len, in_cap;
-    struct wheel_timer timer;   /* over the limit, or closing: how long that may last */
+    struct wheel_timer timer; /* over the limit, or closing: how long that may last */
     uint16_t peer_code;
-    bool dirty, closing, cut;   /* closing: its last frame is queued or sent; nothing is read any more */
+    bool dirty, closing, cut; /* closing: its last frame is queued or sent; nothing is read any more */
 };
 
 bool socket_context_create(struct edge *) MUST_CHECK;

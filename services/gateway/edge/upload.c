@@ -1,6 +1,6 @@
 /* A message with files: the parts are read as they arrive, each file goes on to media in chunks, and the next bytes are
- * taken from the socket only when the last chunk has left, so the gateway holds 128 KiB of a file at most. payload_json may
- * stand before or behind the files: the message is built when the last delimiter was read.
+ * taken from the socket only when the last chunk has left, so the gateway holds 128 KiB of a file at most. payload_json
+ * may stand before or behind the files: the message is built when the last delimiter was read.
  *
  * How it fails: media refuses (too large, away) and its status is the answer; the client goes away and the stream is
  * cancelled, so media throws the piece away; files that were stored for a message that is then refused have no message

@@ -15,7 +15,8 @@ bool url_is_utf8(const char *text, size_t n)
 {
     for (size_t at = 0; at < n;) {
         utf8proc_int32_t point;
-        utf8proc_ssize_t used = utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(n - at), &point);
+        utf8proc_ssize_t used =
+            utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(n - at), &point);
         if (used <= 0)
             return false;
         at += (size_t)used;

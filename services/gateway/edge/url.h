@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Decodes %XX; in a query (`plus`) also + as a space. NULL when an escape is broken, or what comes out holds a NUL or is
- * not UTF-8. */
+/* Decodes %XX; in a query (`plus`) also + as a space. NULL when an escape is broken, or what comes out holds a NUL or
+ * is not UTF-8. */
 char *url_decode(struct arena *, const char *text, size_t n, bool plus);
 
 struct url_pair {

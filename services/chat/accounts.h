@@ -1,0 +1,15 @@
+/* accounts.h - making accounts and taking them away: what Accounts (people themselves) and Administration (the operator)
+ * share. */
+#pragma once
+#include "hubbub/v1/accounts.pb-c.h"
+#include "services/chat/change.h"
+
+/* What the names of deleted accounts begin with; nobody may choose such a name. */
+#define ACCOUNT_DELETED_PREFIX "deleted_user_"
+
+/* By the operator: HUBBUB_REGISTRATION, age and consent are not asked. Else the rules of SignUp. The limits of name and
+ * password are checked; hashes the password: on the bulkhead "argon2". *ret lives in the call's arena. */
+status account_create_by_operator(struct call *, const Hubbub__V1__RegisterRequest *, bool admin,
+                                  uint64_t *ret_id) MUST_CHECK;
+/* The 50035 leaf "password" unless the length is allowed. */
+status account_check_password(struct call *, const char *password) MUST_CHECK;

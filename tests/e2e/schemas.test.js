@@ -1,0 +1,163 @@
+// Goal: each route's answer is what Discord's own specification says, by the schemas of npm's discord-api-spec. One row a
+// route; a route without a row fails. Timestamps are rewritten to the Z form for the check only.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import * as spec from 'discord-api-spec/zod';
+import * as z from 'zod/mini';
+import { PASSWORD, routes, unique, withHubbub } from './harness.js';
+
+const up = withHubbub({ before, after });
+
+const EMPTY = 'no body';
+const OURS = z.looseObject({}); // not in the specification: our own form
+const list = (schema) => z.array(schema);
+const channel = spec.GuildChannelResponseSchema;
+const invite = spec.GuildInviteResponseSchema;
+
+// What the calls work on. Everything that a call destroys is made for it.
+async function prepare(hub) {
+    const w = await hub.guild(1);
+    w.hub = hub;
+    w.member = w.members[0];
+    w.role = (await w.owner.post(`/guilds/${w.guild}/roles`, { name: 'one', permissions: '0' })).id;
+    await w.owner.put(`/guilds/${w.guild}/members/${w.member.id}/roles/${w.role}`);
+    w.bot = await hub.bot(w.owner, { guild: w.guild });
+    w.application = w.bot.application;
+    w.form = new FormData();
+    w.form.set('payload_json', JSON.stringify({ content: 'with a file', embeds: [{ title: 'T', timestamp: '2026-01-02T03:04:05Z' }] }));
+    w.form.set('files[0]', new Blob(['words']), 'a.txt');
+    w.message = (await w.owner.post(`/channels/${w.channel}/messages`, w.form)).id;
+    w.newChannel = async () => (await w.owner.post(`/guilds/${w.guild}/channels`, { name: 'extra' })).id;
+    w.newRole = async () => (await w.owner.post(`/guilds/${w.guild}/roles`, { name: 'extra' })).id;
+    w.newGuild = async () => (await w.owner.post('/guilds', { name: 'extra guild' })).id;
+    w.newInvite = async () => (await w.owner.post(`/channels/${w.channel}/invites`, { unique: true })).code;
+    w.newApplication = async () => (await w.owner.post('/applications', { name: 'extra' })).id;
+    w.guest = async () => {
+        const guest = await hub.register();
+        await guest.post(`/invites/${w.invite}`);
+        return guest;
+    };
+    return w;
+}
+
+// route → [schema, call]; a call answers {status, body}.
+const table = {
+    'POST /auth/register': [OURS, (w) => w.hub.request('POST', '/auth/register', { body: { username: unique('x'), password: PASSWORD, consent: true, date_of_birth: '1990-01-01' } })],
+    'POST /auth/login': [OURS, (w) => w.hub.request('POST', '/auth/login', { body: { login: w.owner.username, password: PASSWORD } })],
+    'POST /auth/logout': [EMPTY, async (w) => (await w.hub.register()).request('POST', '/auth/logout', { body: {} })],
+    'GET /users/@me': [spec.UserPIIResponseSchema, (w) => w.owner.request('GET', '/users/@me')],
+    'PATCH /users/@me': [spec.UserPIIResponseSchema, (w) => w.owner.request('PATCH', '/users/@me', { body: { global_name: 'Anna' } })],
+    'GET /users/{user_id}': [spec.UserResponseSchema, (w) => w.member.request('GET', `/users/${w.owner.id}`)],
+    'POST /applications': [OURS, (w) => w.owner.request('POST', '/applications', { body: { name: 'app' } })],
+    'GET /applications': [list(OURS), (w) => w.owner.request('GET', '/applications')],
+    'GET /applications/{application_id}': [OURS, (w) => w.owner.request('GET', `/applications/${w.application}`)],
+    'GET /applications/@me': [spec.PrivateApplicationResponseSchema, (w) => w.bot.request('GET', '/applications/@me')],
+    'GET /oauth2/applications/@me': [spec.PrivateApplicationResponseSchema, (w) => w.bot.request('GET', '/oauth2/applications/@me')],
+    'PATCH /applications/{application_id}': [OURS, (w) => w.owner.request('PATCH', `/applications/${w.application}`, { body: { description: 'does things' } })],
+    'DELETE /applications/{application_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/applications/${await w.newApplication()}`)],
+    'POST /applications/{application_id}/delete': [EMPTY, async (w) => w.owner.request('POST', `/applications/${await w.newApplication()}/delete`, { body: {} })],
+    'POST /applications/{application_id}/bot': [OURS, async (w) => w.owner.request('POST', `/applications/${await w.newApplication()}/bot`, { body: {} })],
+    'POST /applications/{application_id}/bot/reset': [OURS, async (w) => w.owner.request('POST', `/applications/${await w.newApplication()}/bot/reset`, { body: {} })],
+    'POST /oauth2/authorize': [OURS, async (w) => {
+        const id = await w.newApplication();
+        await w.owner.post(`/applications/${id}/bot`);
+        return w.owner.request('POST', `/oauth2/authorize?client_id=${id}&scope=bot&permissions=0`, { body: { guild_id: w.guild, permissions: '0', authorize: true } });
+    }],
+    'POST /guilds': [spec.GuildResponseSchema, (w) => w.owner.request('POST', '/guilds', { body: { name: 'another' } })],
+    'GET /guilds/{guild_id}': [spec.GuildWithCountsResponseSchema, (w) => w.owner.request('GET', `/guilds/${w.guild}?with_counts=true`)],
+    'PATCH /guilds/{guild_id}': [spec.GuildResponseSchema, (w) => w.owner.request('PATCH', `/guilds/${w.guild}`, { body: { description: 'ours' } })],
+    'DELETE /guilds/{guild_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${await w.newGuild()}`)],
+    'POST /guilds/{guild_id}/delete': [EMPTY, async (w) => w.owner.request('POST', `/guilds/${await w.newGuild()}/delete`, { body: {} })],
+    'GET /users/@me/guilds': [list(spec.MyGuildResponseSchema), (w) => w.member.request('GET', '/users/@me/guilds?with_counts=true')],
+    'DELETE /users/@me/guilds/{guild_id}': [EMPTY, async (w) => (await w.guest()).request('DELETE', `/users/@me/guilds/${w.guild}`)],
+    'GET /guilds/{guild_id}/channels': [list(channel), (w) => w.owner.request('GET', `/guilds/${w.guild}/channels`)],
+    'POST /guilds/{guild_id}/channels': [channel, (w) => w.owner.request('POST', `/guilds/${w.guild}/channels`, { body: { name: 'new', permission_overwrites: [{ id: w.role, type: 0, allow: '1024', deny: '0' }] } })],
+    'PATCH /guilds/{guild_id}/channels': [EMPTY, (w) => w.owner.request('PATCH', `/guilds/${w.guild}/channels`, { body: [{ id: w.channel, position: 3 }] })],
+    'GET /channels/{channel_id}': [channel, (w) => w.owner.request('GET', `/channels/${w.channel}`)],
+    'PATCH /channels/{channel_id}': [channel, (w) => w.owner.request('PATCH', `/channels/${w.channel}`, { body: { topic: 'talk' } })],
+    'DELETE /channels/{channel_id}': [channel, async (w) => w.owner.request('DELETE', `/channels/${await w.newChannel()}`)],
+    'PUT /channels/{channel_id}/permissions/{overwrite_id}': [EMPTY, (w) => w.owner.request('PUT', `/channels/${w.channel}/permissions/${w.role}`, { body: { type: 0, allow: '1024', deny: '0' } })],
+    'DELETE /channels/{channel_id}/permissions/{overwrite_id}': [EMPTY, async (w) => {
+        await w.owner.put(`/channels/${w.channel}/permissions/${w.member.id}`, { type: 1, allow: '1024', deny: '0' });
+        return w.owner.request('DELETE', `/channels/${w.channel}/permissions/${w.member.id}`);
+    }],
+    'POST /channels/{channel_id}/invites': [invite, (w) => w.owner.request('POST', `/channels/${w.channel}/invites`, { body: { max_uses: 3, max_age: 60 } })],
+    'GET /channels/{channel_id}/invites': [list(invite), (w) => w.owner.request('GET', `/channels/${w.channel}/invites`)],
+    'GET /guilds/{guild_id}/invites': [list(invite), (w) => w.owner.request('GET', `/guilds/${w.guild}/invites`)],
+    'GET /invites/{code}': [invite, (w) => w.hub.request('GET', `/invites/${w.invite}?with_counts=true`)],
+    'POST /invites/{code}': [invite, async (w) => (await w.hub.register()).request('POST', `/invites/${w.invite}`, { body: {} })],
+    'DELETE /invites/{code}': [invite, async (w) => w.owner.request('DELETE', `/invites/${await w.newInvite()}`)],
+    'GET /guilds/{guild_id}/roles': [list(spec.GuildRoleResponseSchema), (w) => w.owner.request('GET', `/guilds/${w.guild}/roles`)],
+    'GET /guilds/{guild_id}/roles/{role_id}': [spec.GuildRoleResponseSchema, (w) => w.owner.request('GET', `/guilds/${w.guild}/roles/${w.role}`)],
+    'POST /guilds/{guild_id}/roles': [spec.GuildRoleResponseSchema, (w) => w.owner.request('POST', `/guilds/${w.guild}/roles`, { body: { name: 'new', colors: { primary_color: 255 } } })],
+    'PATCH /guilds/{guild_id}/roles': [list(spec.GuildRoleResponseSchema), (w) => w.owner.request('PATCH', `/guilds/${w.guild}/roles`, { body: [{ id: w.role, position: 1 }] })],
+    'PATCH /guilds/{guild_id}/roles/{role_id}': [spec.GuildRoleResponseSchema, (w) => w.owner.request('PATCH', `/guilds/${w.guild}/roles/${w.role}`, { body: { hoist: true } })],
+    'DELETE /guilds/{guild_id}/roles/{role_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${w.guild}/roles/${await w.newRole()}`)],
+    'GET /guilds/{guild_id}/members': [list(spec.GuildMemberResponseSchema), (w) => w.bot.request('GET', `/guilds/${w.guild}/members?limit=100`)],
+    'GET /guilds/{guild_id}/members/{user_id}': [spec.GuildMemberResponseSchema, (w) => w.bot.request('GET', `/guilds/${w.guild}/members/${w.member.id}`)],
+    'GET /users/@me/guilds/{guild_id}/member': [spec.PrivateGuildMemberResponseSchema, (w) => w.member.request('GET', `/users/@me/guilds/${w.guild}/member`)],
+    'PATCH /guilds/{guild_id}/members/{user_id}': [spec.GuildMemberResponseSchema, (w) => w.owner.request('PATCH', `/guilds/${w.guild}/members/${w.member.id}`, { body: { nick: 'Bel' } })],
+    'PATCH /guilds/{guild_id}/members/@me': [spec.PrivateGuildMemberResponseSchema, (w) => w.owner.request('PATCH', `/guilds/${w.guild}/members/@me`, { body: { nick: 'An' } })],
+    'DELETE /guilds/{guild_id}/members/{user_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${w.guild}/members/${(await w.guest()).id}`)],
+    'PUT /guilds/{guild_id}/members/{user_id}/roles/{role_id}': [EMPTY, (w) => w.owner.request('PUT', `/guilds/${w.guild}/members/${w.member.id}/roles/${w.role}`)],
+    'DELETE /guilds/{guild_id}/members/{user_id}/roles/{role_id}': [EMPTY, async (w) => {
+        const guest = await w.guest();
+        await w.owner.put(`/guilds/${w.guild}/members/${guest.id}/roles/${w.role}`);
+        return w.owner.request('DELETE', `/guilds/${w.guild}/members/${guest.id}/roles/${w.role}`);
+    }],
+    'POST /channels/{channel_id}/messages': [spec.MessageResponseSchema, (w) => w.owner.request('POST', `/channels/${w.channel}/messages`, { body: { content: `<@${w.member.id}> <@&${w.role}>`, message_reference: { message_id: w.message }, nonce: '5' } })],
+    'GET /channels/{channel_id}/messages': [list(spec.MessageResponseSchema), (w) => w.owner.request('GET', `/channels/${w.channel}/messages`)],
+    'GET /channels/{channel_id}/messages/{message_id}': [spec.MessageResponseSchema, (w) => w.owner.request('GET', `/channels/${w.channel}/messages/${w.message}`)],
+    'PATCH /channels/{channel_id}/messages/{message_id}': [spec.MessageResponseSchema, (w) => w.owner.request('PATCH', `/channels/${w.channel}/messages/${w.message}`, { body: { content: 'better' } })],
+    'DELETE /channels/{channel_id}/messages/{message_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/channels/${w.channel}/messages/${(await w.owner.say(w.channel, 'x')).id}`)],
+};
+
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/;
+const inZ = (value) => JSON.parse(JSON.stringify(value, (_, v) => (typeof v === 'string' && TIMESTAMP.test(v) ? v.replace('+00:00', 'Z') : v)));
+
+// The wire's own form: every value that looks like a time has six digits and an offset, every id is a string.
+function checkWire(value, path) {
+    if (Array.isArray(value)) value.forEach((v, i) => checkWire(v, `${path}.${i}`));
+    else if (value && typeof value === 'object')
+        for (const [key, v] of Object.entries(value)) {
+            if ((key === 'id' || key.endsWith('_id')) && v !== null) assert.equal(typeof v, 'string', `${path}.${key}`);
+            if (typeof v === 'string' && /^\d{4}-\d\d-\d\dT/.test(v)) assert.match(v, TIMESTAMP, `${path}.${key}`);
+            checkWire(v, `${path}.${key}`);
+        }
+}
+
+const leaves = (issues, path = []) => issues.flatMap((i) => (i.errors ? i.errors.map((e) => leaves(e, [...path, ...i.path])).sort((a, b) => a.length - b.length)[0] ?? []
+    : [`${[...path, ...i.path].join('.')}: ${i.message} ${i.expected ?? ''} ${i.values ? JSON.stringify(i.values) : ''}`]));
+
+test('every route has a row', () => {
+    const known = routes().map((r) => `${r.verb} ${r.path}`);
+    assert.deepEqual(known.filter((r) => !table[r]), [], 'routes without a schema');
+    assert.deepEqual(Object.keys(table).filter((r) => !known.includes(r)), [], 'rows without a route');
+});
+
+test('every answer is as the specification says', async (t) => {
+    const world = await prepare(up.hub);
+    for (const route of routes()) {
+        const name = `${route.verb} ${route.path}`;
+        const row = table[name];
+        if (!row) continue;
+        await t.test(name, async () => {
+            const [schema, call] = row;
+            const answer = await call(world);
+            assert.equal(answer.status, route.success, JSON.stringify(answer.body));
+            if (schema === EMPTY) {
+                assert.equal(answer.bytes.length, 0);
+                return;
+            }
+            checkWire(answer.body, name);
+            const result = schema.safeParse(inZ(answer.body));
+            if (!result.success) assert.fail(`${leaves(result.error.issues).slice(0, 12).join('\n')}\n${JSON.stringify(answer.body).slice(0, 1500)}`);
+        });
+    }
+    await t.test('GET /gateway and /gateway/bot', async () => {
+        assert.ok(spec.GatewayResponseSchema.safeParse((await up.hub.request('GET', '/gateway')).body).success);
+        const bot = await world.bot.get('/gateway/bot');
+        const result = spec.GatewayBotResponseSchema.safeParse(bot);
+        if (!result.success) assert.fail(JSON.stringify(result.error.issues));
+    });
+});
