@@ -106,7 +106,7 @@ static status list_guilds(struct call *c, const Hubbub__V1__GuildPage *req, Hubb
                         "(SELECT count(*) FROM channels c WHERE c.guild_id = g.id), coalesce(g.system_channel_id, "
                         "(SELECT c.id FROM channels c WHERE c.guild_id = g.id AND c.type = 0 ORDER BY c.position, c.id "
                         "LIMIT 1)) "
-                        "FROM guilds g JOIN users u ON u.id = g.owner_id WHERE ($1 = 0 OR g.id = $1) AND g.id > $2 "
+                        "FROM guilds g JOIN users u ON u.id = g.owner_id WHERE ($1::bigint = 0 OR g.id = $1) AND g.id > $2 "
                         "ORDER BY g.id LIMIT $3",
                         DB_ID(req->guild_id), DB_ID(req->after), DB_I64(page_limit(req->limit)));
     if (st == ST_OK && req->guild_id && !db_count(rows))
@@ -142,7 +142,7 @@ static status list_bots(struct call *c, const Hubbub__V1__BotQuery *req, Hubbub_
                         "SELECT a.id, a.name, a.owner_id, u.username, a.bot_id, "
                         "(SELECT count(*) FROM members m WHERE m.user_id = a.bot_id) FROM applications a JOIN users u ON "
                         "u.id = a.owner_id "
-                        "WHERE ($1 = 0 OR a.id = $1) AND ($2::text IS NULL OR a.name = $2) AND ($3 = 0 OR a.owner_id = $3) "
+                        "WHERE ($1::bigint = 0 OR a.id = $1) AND ($2::text IS NULL OR a.name = $2) AND ($3::bigint = 0 OR a.owner_id = $3) "
                         "AND a.id > $4 ORDER BY a.id LIMIT $5",
                         DB_ID(req->application_id), DB_TEXT_OR_NULL(req->name), DB_ID(req->owner_id), DB_ID(req->after),
                         DB_I64(page_limit(req->limit)));

@@ -132,7 +132,7 @@ static status list_mine(struct call *c, const Hubbub__V1__ListMyGuildsRequest *r
             "SELECT * FROM (SELECT g.id, g.name, g.owner_id = $1, g.member_count, r.bits, "
             "coalesce(m.timeout_until > clock_timestamp(), false) FROM members m JOIN guilds g ON g.id = m.guild_id, "
             "LATERAL (SELECT bit_or(permissions) AS bits FROM roles WHERE id = ANY (array_append(m.roles, g.id))) r "
-            "WHERE m.user_id = $1 AND g.id > $2 AND ($3 = 0 OR g.id < $3) "
+            "WHERE m.user_id = $1 AND g.id > $2 AND ($3::bigint = 0 OR g.id < $3) "
             "ORDER BY CASE WHEN $3 > 0 AND $2 = 0 THEN -g.id ELSE g.id END LIMIT $4) s ORDER BY 1",
             DB_ID(call_user(c)), DB_ID(req->after), DB_ID(req->before), DB_I64(req->limit));
     if (st != ST_OK)

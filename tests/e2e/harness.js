@@ -248,9 +248,18 @@ export class Hubbub {
         this.child.kill('SIGTERM');
         const end = await Promise.race([this.exited, sleep(40_000, undefined, { ref: false })]);
         if (!end) this.child.kill('SIGKILL');
+        const faults = this.sanitizerReports();
         if (process.env.HUBBUB_KEEP) console.log(`data kept in ${this.data}`);
         else rmSync(this.data, { recursive: true, force: true });
+        if (faults) throw new Error(faults);
         if (!end || end.code !== 0) throw new Error(`hubbub up ended with ${JSON.stringify(end ?? 'SIGKILL')}\n${this.output}`);
+    }
+    // What AddressSanitizer and UndefinedBehaviorSanitizer wrote, in a build that has them.
+    sanitizerReports() {
+        const folder = join(this.data, 'log');
+        const reports = readdirSync(folder).map((f) => [f, readFileSync(join(folder, f), 'utf8')])
+            .map(([f, text]) => [f, text.search(/ERROR: \w+Sanitizer|runtime error: /), text]).filter(([, at]) => at >= 0);
+        return reports.map(([f, at, text]) => `${f}: ${text.slice(Math.max(0, at - 200), at + 4000)}`).join('\n');
     }
     // The last lines of each log: for people who read a failure.
     tails(lines = 8) {

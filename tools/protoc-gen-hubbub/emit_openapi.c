@@ -17,12 +17,13 @@ struct operation {
 /* ---- What the protos do not tell -------------------------------------------------------------------------------- */
 
 /* ' stands for ". */
-static const char info[] =
-    "{'title':'Hubbub','version':'10','description':'The REST API of a Hubbub server, as Discord API version 10 has it. Every path "
-    "also answers below /api, /api/v9, /v1 and without a prefix. Ids and permissions are strings of digits.',"
-    "'license':{'name':'Apache-2.0','identifier':'Apache-2.0'}}";
+static const char info[] = "{'title':'Hubbub','version':'10','description':'The REST API of a Hubbub server, as "
+                           "Discord API version 10 has it. Every path "
+                           "also answers below /api, /api/v9 and /v1. Ids and permissions are strings of digits.',"
+                           "'license':{'name':'Apache-2.0','identifier':'Apache-2.0'}}";
 static const char security_schemes[] =
-    "{'Authorization':{'type':'apiKey','in':'header','name':'Authorization','description':'The token as it is, or behind `Bot ` for "
+    "{'Authorization':{'type':'apiKey','in':'header','name':'Authorization','description':'The token as it is, or "
+    "behind `Bot ` for "
     "a bot: what POST /auth/register, POST /auth/login and POST /applications/{application_id}/bot answer.'}}";
 static const char headers[] =
     "{'X-RateLimit-Limit':{'description':'Requests that the bucket allows in its window','schema':{'type':'integer'}},"
@@ -31,29 +32,37 @@ static const char headers[] =
     "'X-RateLimit-Reset-After':{'description':'Seconds until it ends','schema':{'type':'number'}},"
     "'X-RateLimit-Bucket':{'description':'Routes that share a limit have the same','schema':{'type':'string'}},"
     "'X-RateLimit-Global':{'description':'true when all routes are limited','schema':{'type':'boolean'}},"
-    "'X-RateLimit-Scope':{'description':'user, global or shared','schema':{'type':'string','enum':['user','global','shared']}},"
+    "'X-RateLimit-Scope':{'description':'user, global or "
+    "shared','schema':{'type':'string','enum':['user','global','shared']}},"
     "'Retry-After':{'description':'Seconds to wait','schema':{'type':'integer'}}}";
 static const struct {
     const char *name, *schema;
 } fixed_schemas[] = {
-    {"Snowflake", "{'type':'string','pattern':'^(0|[1-9][0-9]{0,18})$','description':'An id: its upper bits are the time it was made "
+    {"Snowflake", "{'type':'string','pattern':'^(0|[1-9][0-9]{0,18})$','description':'An id: its upper bits are the "
+                  "time it was made "
                   "at, (id >> 22) + 1420070400000 Unix milliseconds.','examples':['1267612384051200000']}"},
-    {"Snowflake.Input", "{'type':['string','integer'],'pattern':'^[0-9]{1,32}$','minimum':0,'description':'An id; a string, because "
-                        "many languages round large numbers.'}"},
-    {"BitSet", "{'type':'string','pattern':'^(0|[1-9][0-9]{0,19})$','description':'Bits, as one decimal number: permissions, "
-               "flags.','examples':['2048']}"},
-    {"BitSet.Input", "{'type':['string','integer'],'pattern':'^[0-9]{1,32}$','minimum':0,'description':'Bits, as one decimal "
-                     "number.'}"},
-    {"Error", "{'type':'object','properties':{'code':{'type':'integer','description':'What went wrong, for programs; 0 when the HTTP "
+    {"Snowflake.Input",
+     "{'type':['string','integer'],'pattern':'^[0-9]{1,32}$','minimum':0,'description':'An id; a string, because "
+     "many languages round large numbers.'}"},
+    {"BitSet",
+     "{'type':'string','pattern':'^(0|[1-9][0-9]{0,19})$','description':'Bits, as one decimal number: permissions, "
+     "flags.','examples':['2048']}"},
+    {"BitSet.Input",
+     "{'type':['string','integer'],'pattern':'^[0-9]{1,32}$','minimum':0,'description':'Bits, as one decimal "
+     "number.'}"},
+    {"Error", "{'type':'object','properties':{'code':{'type':'integer','description':'What went wrong, for programs; 0 "
+              "when the HTTP "
               "status says it all'},'message':{'type':'string','description':'The same, for people'},'errors':{'$ref':"
               "'#/components/schemas/ErrorTree'},'retry_after':{'type':'number','description':'Seconds to "
               "wait'}},'required':['code','message']}"},
-    {"ErrorTree", "{'type':'object','description':'What is wrong with a body (code 50035): nested as the body is, an index of an "
-                  "array being a key; `_errors` is at the place itself.','properties':{'_errors':{'type':'array','items':{'type':"
-                  "'object','properties':{'code':{'type':'string','examples':['BASE_TYPE_MAX_LENGTH']},'message':{'type':'string'}},"
-                  "'required':['code','message']}}},'additionalProperties':{'$ref':'#/components/schemas/ErrorTree'}}"},
-    {"RateLimited", "{'type':'object','properties':{'message':{'type':'string'},'code':{'type':'integer'},'retry_after':{'type':"
-                    "'number','description':'Seconds to wait'},'global':{'type':'boolean'}},'required':['message','retry_after']}"},
+    {"ErrorTree",
+     "{'type':'object','description':'What is wrong with a body (code 50035): nested as the body is, an index of an "
+     "array being a key; `_errors` is at the place itself.','properties':{'_errors':{'type':'array','items':{'type':"
+     "'object','properties':{'code':{'type':'string','examples':['BASE_TYPE_MAX_LENGTH']},'message':{'type':'string'}},"
+     "'required':['code','message']}}},'additionalProperties':{'$ref':'#/components/schemas/ErrorTree'}}"},
+    {"RateLimited",
+     "{'type':'object','properties':{'message':{'type':'string'},'code':{'type':'integer'},'retry_after':{'type':"
+     "'number','description':'Seconds to wait'},'global':{'type':'boolean'}},'required':['message','retry_after']}"},
 };
 static const struct {
     const char *name, *description, *schema;
@@ -428,9 +437,9 @@ static void put_failure_responses(struct openapi *o)
         json_text(j, "description", failures[i].description);
         if (!strcmp(failures[i].name, "RateLimited"))
             put_limit_headers(o, true);
-        put_fixed(o, "content", arena_printf(o->schema->arena,
-                                             "{'application/json':{'schema':{'$ref':'#/components/schemas/%s'}}}",
-                                             failures[i].schema));
+        put_fixed(o, "content",
+                  arena_printf(o->schema->arena, "{'application/json':{'schema':{'$ref':'#/components/schemas/%s'}}}",
+                               failures[i].schema));
         json_close(j, '}');
     }
     json_close(j, '}');
@@ -468,7 +477,8 @@ static void reach_operation(struct openapi *o, const struct operation *op)
         openapi_reach(o, op->method->out, DIRECTION_OUT);
 }
 
-static unsigned gather_service(const struct file *file, const struct service *service, struct operation *list, unsigned n)
+static unsigned gather_service(const struct file *file, const struct service *service, struct operation *list,
+                               unsigned n)
 {
     for (unsigned i = 0; i < service->n_methods; i++)
         for (unsigned k = 0; k < service->methods[i].n_bindings; k++, n++)

@@ -1,6 +1,7 @@
-/* The schemas of openapi.json: what a message looks like in JSON. An answer's message and a request's have different ones
- * (an answer always has some keys, a request has limits and takes ids as numbers too): the one for requests is called
- * X.Input when both are needed. A parameter of a path or query is text: an answer's forms with a request's limits. */
+/* The schemas of openapi.json: what a message looks like in JSON. An answer's message and a request's have different
+ * ones (an answer always has some keys, a request has limits and takes ids as numbers too): the one for requests is
+ * called X.Input when both are needed. A parameter of a path or query is text: an answer's forms with a request's
+ * limits. */
 #include "tools/protoc-gen-hubbub/openapi.h"
 #include <inttypes.h>
 #include <string.h>
@@ -66,8 +67,9 @@ static const struct {
     enum kind kind;
     struct shape shape;
 } by_kind[] = {
-    {KIND_BOOL, {"boolean"}},           {KIND_STRING, {"string"}},         {KIND_REAL, {"number", "double"}},
-    {KIND_INT32, {"integer", "int32"}}, {KIND_ENUM, {"integer", "int32"}}, {KIND_UINT32, {"integer", "uint32"}},
+    {KIND_BOOL, {"boolean"}},           {KIND_STRING, {"string"}},
+    {KIND_REAL, {"number", "double"}},  {KIND_INT32, {"integer", "int32"}},
+    {KIND_ENUM, {"integer", "int32"}},  {KIND_UINT32, {"integer", "uint32"}},
     {KIND_INT64, {"integer", "int64"}}, {KIND_UINT64, {"integer", "uint64"}},
 };
 
@@ -202,8 +204,8 @@ static void put_description(struct openapi *o, const struct field *f, enum direc
 {
     const char *text = schema_comment(o->schema, &f->place, true);
     if (d != DIRECTION_OUT && f->rule->clamp)
-        text = arena_printf(o->schema->arena, "%s%sBelow %" PRId64 " it is read as that, above %" PRId64 " as that.", text,
-                            *text ? ". " : "", f->rule->min, f->rule->max);
+        text = arena_printf(o->schema->arena, "%s%sBelow %" PRId64 " it is read as that, above %" PRId64 " as that.",
+                            text, *text ? ". " : "", f->rule->min, f->rule->max);
     if (*text)
         json_text(&o->json, "description", text);
 }

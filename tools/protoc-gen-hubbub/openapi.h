@@ -18,7 +18,8 @@ struct openapi {
     unsigned n_reached;
 };
 
-/* Marks the message, or the one behind a field, and all it holds. Before anything is put: a schema's name depends on it. */
+/* Marks the message, or the one behind a field, and all it holds. Before anything is put: a schema's name depends on
+ * it. */
 void openapi_reach(struct openapi *, const struct message *, enum direction);
 void openapi_reach_field(struct openapi *, const struct field *, enum direction);
 /* Whether JSON has the field. */
@@ -28,7 +29,8 @@ bool openapi_requires(const struct message *, const struct binding *at, enum dir
 
 /* A reference to the message's schema. */
 void openapi_put_message(struct openapi *, const char *key, const struct message *, enum direction);
-void openapi_put_object(struct openapi *, const char *key, const struct message *, const struct binding *at, enum direction);
+void openapi_put_object(struct openapi *, const char *key, const struct message *, const struct binding *at,
+                        enum direction);
 void openapi_put_field(struct openapi *, const char *key, const struct field *, enum direction);
 /* components/schemas of all that was reached, into an object that is open. */
 void openapi_put_schemas(struct openapi *);

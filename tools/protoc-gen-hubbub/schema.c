@@ -7,7 +7,14 @@
 
 enum { FIELD_RULE = 50001, METHOD_RULE = 50002, HTTP_RULE = 72295728 };
 /* Field numbers of descriptor.proto, as source_code_info's paths name them. */
-enum { FILE_MESSAGES = 4, FILE_SERVICES = 6, FILE_SYNTAX = 12, MESSAGE_FIELDS = 2, MESSAGE_NESTED = 3, SERVICE_METHODS = 2 };
+enum {
+    FILE_MESSAGES = 4,
+    FILE_SERVICES = 6,
+    FILE_SYNTAX = 12,
+    MESSAGE_FIELDS = 2,
+    MESSAGE_NESTED = 3,
+    SERVICE_METHODS = 2
+};
 
 /* ---- Options --------------------------------------------------------------------------------------------------- */
 

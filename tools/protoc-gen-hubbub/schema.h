@@ -46,7 +46,7 @@ struct field {
     enum kind kind;
     Hubbub__V1__Form form; /* bytes without a form are HIDDEN: JSON has none for them */
     bool repeated;
-    const struct message *message; /* of KIND_MESSAGE */
+    const struct message *message;  /* of KIND_MESSAGE */
     const struct message *array_of; /* of a RAW field that says so */
     struct place place;
 };
@@ -102,7 +102,8 @@ const char *binding_where(const struct binding *, const struct field *);
 const struct message *schema_message(const struct schema *, const char *full);
 /* The name without its package. */
 const char *schema_short(const file_proto *, const char *full);
-/* The comment at a place, as one line: the lines above it, and with trailing what stands behind it on its own line. "" when none. */
+/* The comment at a place, as one line: the lines above it, and with trailing what stands behind it on its own line. ""
+ * when none. */
 const char *schema_comment(const struct schema *, const struct place *, bool trailing);
 /* The comment that opens the file. */
 const char *schema_file_comment(const struct schema *, const file_proto *);

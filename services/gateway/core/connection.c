@@ -289,6 +289,11 @@ struct hub_connection *hub_connected(struct hub *h, void *edge, int version, int
     return c;
 }
 
+bool hub_wants_compression(const struct hub_connection *c)
+{
+    return c->session && c->session->compress;
+}
+
 void hub_disconnected(struct hub *h, struct hub_connection *c, uint16_t code, int64_t now_ms)
 {
     h->now = now_ms;

@@ -86,10 +86,14 @@ void hub_receive(struct hub *, struct hub_connection *, const char *text, size_t
 /* The socket is gone; code: the peer's close code, 0 for none. 1000 and 1001 end the session. The pointer dies. */
 void hub_disconnected(struct hub *, struct hub_connection *, uint16_t code, int64_t now_ms);
 
+/* Whether its session asked for payload compression in IDENTIFY: the edge then may send it binary frames. */
+bool hub_wants_compression(const struct hub_connection *);
+
 /* Answers. st != ST_OK: the message is NULL. */
 void hub_on_heads(struct hub *, uint64_t ticket, status st, const Hubbub__V1__HeadsResponse *, int64_t now_ms);
 void hub_on_read(struct hub *, uint64_t ticket, status st, const Hubbub__V1__ReadFeedResponse *, int64_t now_ms);
 void hub_on_snapshot(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SnapshotResponse *, int64_t now_ms);
+/* Open with ST_RATE_LIMITED: op 9 false, the bot identifies too often. */
 void hub_on_open(struct hub *, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *, int64_t now_ms);
 void hub_on_member(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *, int64_t now_ms);
 void hub_on_presences(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *,

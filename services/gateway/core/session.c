@@ -384,6 +384,7 @@ void session_identify(struct hub *h, struct hub_connection *c, const Hubbub__V1_
     struct session *x = session_create(h, c, without_scheme(d->token));
     x->has_intents = d->has_intents;
     x->intents = d->intents;
+    x->compress = d->compress;
     x->large_threshold = d->has_large_threshold ? d->large_threshold : 0;
     x->client = client_of(d);
     if (d->n_shard == 2) {
@@ -545,6 +546,8 @@ void hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__Op
     if (x && is_refusal(st)) {
         x->ticket = NULL;
         fail(h, x, 4004, "Authentication failed");
+    } else if (x && st == ST_RATE_LIMITED) { /* too many IDENTIFYs */
+        session_invalidate(h, x);
     } else if (t) {
         bool good = cursor_accept(h, st, r ? r->generation : NULL) && r->identity && r->user;
         x = t->session; /* a new generation restarted it */

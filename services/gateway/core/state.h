@@ -188,7 +188,7 @@ struct session {
     uint8_t token_hash[32];
     uint64_t application_flags;
     int64_t intents;
-    bool has_intents;
+    bool has_intents, compress;
     int32_t large_threshold, shard, n_shards; /* n_shards 0: not sharded */
     int version;
     int64_t identified_at, not_before, detached_at;

@@ -42,7 +42,9 @@ const LIMITS = {
 };
 
 function limitsOf(schema) {
-    return Object.keys(LIMITS).filter((key) => key in schema).map((key) => LIMITS[key](schema[key])).join('; ');
+    const own = Object.keys(LIMITS).filter((key) => key in schema).map((key) => LIMITS[key](schema[key]));
+    const ofItem = schema.items ? limitsOf(schema.items) : '';
+    return [...own, ...(ofItem ? [`each ${ofItem}`] : [])].join('; ');
 }
 
 // One row: the name, what it is, its limits; what is inside opens on demand, so that a schema may hold itself.

@@ -3,9 +3,10 @@
 #include "services/gateway/docs/docs.h"
 #include "services/gateway/edge/exchange.h"
 
-static const char page_headers[] = "Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-                                   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
-                                   "Referrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n";
+static const char page_headers[] =
+    "Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+    "Referrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n";
 static const char file_headers[] = "Cache-Control: no-cache\r\n";
 
 void docs_openapi(struct exchange *x)

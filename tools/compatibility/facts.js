@@ -1,0 +1,60 @@
+// What a program cannot see: what is missing where Hubbub does a thing in part, and which opcodes it speaks. An operation
+// or event that is served and has no row here counts as `yes`, and then a test has to name it (see evidence.js).
+
+export const operations = {
+    'GET /applications/{application_id}': 'for the owner only; a bot asks for /applications/@me',
+    'PATCH /applications/{application_id}': 'takes name, description, flags and bot_public; for the owner only',
+    'PATCH /users/@me': 'no avatar, no banner',
+    'GET /channels/{channel_id}': 'channels of guilds only: text, voice, category',
+    'PATCH /channels/{channel_id}': 'text, voice and category only; no change of type, no flags, rtc_region or video_quality_mode',
+    'DELETE /channels/{channel_id}': 'channels of guilds only: text, voice, category',
+    'POST /guilds/{guild_id}/channels': 'text, voice and category only; no rtc_region or video_quality_mode',
+    'POST /channels/{channel_id}/invites': 'no targets, no role_ids',
+    'GET /invites/{code}': 'no scheduled event, no targets',
+    'PATCH /guilds/{guild_id}': 'no images, features, rules and updates channels, system_channel_flags',
+    'POST /guilds/{guild_id}/roles': 'no icon, no unicode_emoji',
+    'PATCH /guilds/{guild_id}/roles/{role_id}': 'no icon, no unicode_emoji',
+    'PATCH /guilds/{guild_id}/members/{user_id}': 'nick, roles and time-out; no mute, deaf, channel_id or flags',
+    'PATCH /guilds/{guild_id}/members/@me': 'nick only',
+    'POST /channels/{channel_id}/messages': 'no components, polls, stickers; a reply has no referenced_message; guild channels only',
+    'GET /channels/{channel_id}/messages': 'no reactions; a reply has no referenced_message; guild channels only',
+    'GET /channels/{channel_id}/messages/{message_id}': 'no reactions; a reply has no referenced_message; guild channels only',
+    'PATCH /channels/{channel_id}/messages/{message_id}': 'no components; no new files; guild channels only',
+    'GET /gateway/bot': 'session_start_limit is not counted',
+};
+
+// Served by the gateway itself: not in routes.json.
+export const ownOperations = ['GET /gateway', 'GET /gateway/bot'];
+
+export const events = {
+    GUILD_CREATE: 'no threads, voice states, stages, scheduled events or sounds',
+    MESSAGE_CREATE: 'what its operation does not have',
+    MESSAGE_UPDATE: 'what its operation does not have',
+    TYPING_START: 'no operation causes it',
+};
+
+// [op, name, from, state, what is missing]; a `yes` has to be named by a test as `op: N`, Op.NAME, or what is given last.
+export const opcodes = [
+    [0, 'Dispatch', 'server', 'yes', '', 'Op.DISPATCH'],
+    [1, 'Heartbeat', 'both', 'yes', '', 'Op.HEARTBEAT'],
+    [2, 'Identify', 'client', 'yes', '', '.identify('],
+    [3, 'Presence Update', 'client', 'yes', '', 'op: 3,'],
+    [4, 'Voice State Update', 'client', 'no', 'accepted and ignored'],
+    [6, 'Resume', 'client', 'yes', '', '.resume('],
+    [7, 'Reconnect', 'server', 'yes', '', 'Op.RECONNECT'],
+    [8, 'Request Guild Members', 'client', 'partly', 'of the members that the gateway holds: at most 1,000 a guild', 'op: 8,'],
+    [9, 'Invalid Session', 'server', 'yes', '', 'Op.INVALID_SESSION'],
+    [10, 'Hello', 'server', 'yes', '', 'Op.HELLO'],
+    [11, 'Heartbeat ACK', 'server', 'yes', '', 'Op.ACK'],
+    [31, 'Request Soundboard Sounds', 'client', 'no', ''],
+    [43, 'Request Channel Info', 'client', 'no', ''],
+];
+
+// Ours, and those of clients for people.
+export const opcodesBeyond = [
+    [14, 'Guild Subscriptions', 'client', 'no', 'accepted and ignored'],
+    [37, 'Guild Subscriptions Bulk', 'client', 'no', 'accepted and ignored'],
+    [40, 'QoS Heartbeat', 'client', 'yes', '', 'op: 40,'],
+    [100, 'Send', 'client', 'yes', '', 'op: 100,'],
+    [101, 'Sent', 'server', 'yes', '', 'Op.SENT'],
+];
