@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 data=$(mktemp -d)
 chmod 711 "$data"
-export HUBBUB_DATA=$data HUBBUB_LISTEN=127.0.0.1:$((47000 + RANDOM % 1000))
+export HUBBUB_DATA=$data HUBBUB_LISTEN=127.0.0.1:$((21000 + RANDOM % 8000)) # below the ports that clients are given
 trap 'rm -rf "$data"' EXIT
 
 fail() {
