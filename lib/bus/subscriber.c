@@ -1,18 +1,17 @@
-/* The subscriber: one connection on the loop, libuv's own stream below and hiredis' parser above. (hiredis' async
- * client is not used: it knows no timeouts, and answers to PING on a subscribed connection leave its callbacks queued.)
+/* The subscriber: one link (link.h) and the topics that are held.
  *
- *   RESTING -> RESOLVING (host names only) -> CONNECTING -> SUBSCRIBING -> READY
+ *   RESTING -> CONNECTING -> SUBSCRIBING -> READY
  *
- * One timer serves every state: the wait in RESTING, the limit of an attempt in RESOLVING and CONNECTING, the
- * half-second tick with its PING in the two others. Replies come in order, so when every PING sent is answered, every
- * SUBSCRIBE before it is too: that is READY. Whatever goes wrong ends in lose(), the only way back to RESTING.
+ * One timer serves every state: the wait in RESTING, the limit of an attempt in CONNECTING, the half-second tick with
+ * its PING in the two others. Replies come in order, so when every PING sent is answered, every SUBSCRIBE before it is
+ * too: that is READY. Whatever goes wrong ends in lose(), the only way back to RESTING.
  *
  * bus_hold and bus_release only put their topic on the list of the changed ones; the list is sent in the prepare phase
  * of the same turn, so that a thousand holds are two commands and a release followed by a hold is none. */
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "lib/bus/bus.h"
-#include "lib/bus/connect.h"
+#include "lib/bus/link.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +26,6 @@ enum {
     SILENT_TICKS_MAX = 4, /* counted, not timed: a loop that was itself stopped for a while must not blame Redis */
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 2000,
-    INPUT_BYTES = 64 << 10,
-    REPLY_BYTES_MAX = 64 << 20,
     TOPIC_BYTES_MAX = 40,
 };
 
@@ -37,7 +34,7 @@ static struct metric reconnects =
     METRIC_COUNTER("hubbub_bus_connections_lost_total", "Connections to Redis lost", "role=\"subscriber\"");
 static struct metric topics_held = METRIC_GAUGE("hubbub_bus_topics", "Topics subscribed to", "");
 
-enum state { RESTING, RESOLVING, CONNECTING, SUBSCRIBING, READY };
+enum state { RESTING, CONNECTING, SUBSCRIBING, READY };
 
 struct topic {
     UT_hash_handle hh;
@@ -48,38 +45,21 @@ struct topic {
     char name[TOPIC_BYTES_MAX];
 };
 
-/* One connection; outlives its loss until the loop has closed the handle. */
-struct link {
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    };
-    uv_connect_t connect;
-    redisReader *reader;
-    size_t unparsed;              /* bytes fed since the last whole reply */
-    struct bus_subscriber *owner; /* NULL: lost */
-};
-
 struct bus_subscriber {
     uv_loop_t *loop;
     struct bus_address address;
     const struct bus_subscriber_events *events;
     void *user;
     enum state state;
-    struct link *link;
+    struct bus_link *link;
     struct topic *topics, *changed;
     uv_timer_t timer;
     uv_prepare_t flush;
-    uv_getaddrinfo_t resolve;
-    bool resolving; /* a request is under way, wanted or not */
     bool destroyed;
-    unsigned references; /* timer, flush and resolve; the last one closed frees */
+    unsigned references; /* timer and flush; the last one closed frees */
     unsigned silent_ticks, pings_pending;
     int64_t backoff_ms;
     const char *reason_logged; /* the loss is logged once, until it is READY again */
-    char input[INPUT_BYTES];
 };
 
 static void on_timer(uv_timer_t *);
@@ -111,55 +91,17 @@ static void on_handle_closed(uv_handle_t *handle)
     unreference(handle->data);
 }
 
-static void on_link_closed(uv_handle_t *handle)
-{
-    struct link *l = (struct link *)handle;
-    redisReaderFree(l->reader);
-    free(l);
-}
-
 static void drop_link(struct bus_subscriber *s)
 {
-    if (!s->link)
-        return;
-    s->link->owner = NULL;
-    uv_close(&s->link->handle, on_link_closed);
+    bus_link_close(s->link);
     s->link = NULL;
 }
 
 /* ---- Sending ---------------------------------------------------------------------------------------------------- */
 
-struct outgoing {
-    uv_write_t request;
-    char *command;
-};
-
-static void on_written(uv_write_t *request, int result)
-{
-    struct outgoing *o = (struct outgoing *)request;
-    struct link *l = (struct link *)request->handle;
-    redisFreeCommand(o->command);
-    free(o);
-    if (result < 0 && l->owner)
-        lose(l->owner, uv_strerror(result));
-}
-
-static void send_command(struct bus_subscriber *s, int argc, const char **argv)
-{
-    struct outgoing *o = allocate(sizeof *o);
-    int n = redisFormatCommandArgv(&o->command, argc, argv, NULL);
-    if (n < 0)
-        log_fatal("out of memory");
-    uv_buf_t bytes = uv_buf_init(o->command, (unsigned)n);
-    if (!uv_write(&o->request, &s->link->stream, &bytes, 1, on_written))
-        return;
-    redisFreeCommand(o->command); /* the connection is gone: the read side says so */
-    free(o);
-}
-
 static void send_ping(struct bus_subscriber *s)
 {
-    send_command(s, 1, (const char *[]){"PING"});
+    bus_link_send(s->link, 1, (const char *[]){"PING"});
     s->pings_pending++;
 }
 
@@ -180,7 +122,7 @@ static void batch_send(struct bus_subscriber *s, struct batch *b, const char *ve
     if (!b->n)
         return;
     b->argv[0] = verb;
-    send_command(s, b->n + 1, b->argv);
+    bus_link_send(s->link, b->n + 1, b->argv);
     b->n = 0;
 }
 
@@ -260,8 +202,9 @@ static void on_pong(struct bus_subscriber *s)
     s->events->on_state(s->user, true);
 }
 
-static void on_reply(struct bus_subscriber *s, const redisReply *r)
+static void on_reply(void *user, const redisReply *r)
 {
+    struct bus_subscriber *s = user;
     if (r->type == REDIS_REPLY_ERROR) {
         lose(s, r->str);
     } else if (reply_is(r, "PONG")) { /* nothing is subscribed */
@@ -277,58 +220,13 @@ static void on_reply(struct bus_subscriber *s, const redisReply *r)
     }
 }
 
-static void parse(struct link *l, const char *data, size_t n)
-{
-    l->unparsed += n;
-    if (redisReaderFeed(l->reader, data, n) != REDIS_OK)
-        return lose(l->owner, "the parser has no memory");
-    while (l->owner) { /* a callback may end it */
-        void *reply;
-        if (redisReaderGetReply(l->reader, &reply) != REDIS_OK)
-            return lose(l->owner, "not the protocol of redis");
-        if (!reply)
-            break;
-        l->unparsed = 0;
-        on_reply(l->owner, reply);
-        freeReplyObject(reply);
-    }
-    if (l->owner && l->unparsed > REPLY_BYTES_MAX)
-        lose(l->owner, "a reply is too long");
-}
-
-static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
-{
-    struct link *l = (struct link *)handle;
-    *ret = l->owner ? uv_buf_init(l->owner->input, INPUT_BYTES) : uv_buf_init(NULL, 0);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
-{
-    struct link *l = (struct link *)stream;
-    if (!l->owner || !n)
-        return;
-    if (n < 0)
-        return lose(l->owner, n == UV_EOF ? "closed by redis" : uv_strerror((int)n));
-    l->owner->silent_ticks = 0;
-    parse(l, bytes->base, (size_t)n);
-}
-
 /* ---- Connecting ------------------------------------------------------------------------------------------------- */
 
-static void on_connected(uv_connect_t *request, int result)
+static void on_open(void *user)
 {
-    struct link *l = (struct link *)request->handle;
-    struct bus_subscriber *s = l->owner;
-    if (!s)
-        return;
-    if (result < 0 || (result = uv_read_start(&l->stream, on_allocate, on_read)) < 0)
-        return lose(s, uv_strerror(result));
+    struct bus_subscriber *s = user;
     s->silent_ticks = s->pings_pending = 0;
     uv_timer_start(&s->timer, on_timer, TICK_MS, TICK_MS);
-    if (s->address.password[0] && s->address.user[0])
-        send_command(s, 3, (const char *[]){"AUTH", s->address.user, s->address.password});
-    else if (s->address.password[0])
-        send_command(s, 2, (const char *[]){"AUTH", s->address.password});
     for (struct topic *t = s->topics; t; t = t->hh.next) {
         t->subscribed = false;
         mark_changed(s, t);
@@ -338,82 +236,43 @@ static void on_connected(uv_connect_t *request, int result)
     send_ping(s);
 }
 
-static struct link *new_link(struct bus_subscriber *s)
+static void on_lost(void *user, const char *reason)
 {
-    struct link *l = s->link = allocate(sizeof *l);
-    l->owner = s;
-    l->reader = redisReaderCreate();
-    if (!l->reader)
-        log_fatal("out of memory");
-    s->state = CONNECTING;
-    return l;
-}
-
-static void connect_tcp(struct bus_subscriber *s, const struct sockaddr *address)
-{
-    struct link *l = new_link(s);
-    uv_tcp_init(s->loop, &l->tcp);
-    uv_tcp_nodelay(&l->tcp, 1);
-    int result = uv_tcp_connect(&l->connect, &l->tcp, address, on_connected);
-    if (result < 0)
-        lose(s, uv_strerror(result));
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int result, struct addrinfo *found)
-{
-    struct bus_subscriber *s = request->data;
-    s->resolving = false;
-    if (!s->destroyed && s->state == RESOLVING) {
-        if (result < 0)
-            lose(s, uv_strerror(result));
-        else
-            connect_tcp(s, found->ai_addr);
-    }
-    uv_freeaddrinfo(found);
-    unreference(s);
-}
-
-static void resolve(struct bus_subscriber *s)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    char port[8];
-    snprintf(port, sizeof port, "%d", s->address.port);
-    s->state = RESOLVING;
-    if (s->resolving)
-        return; /* the request of an earlier attempt serves as well */
-    s->resolve.data = s;
-    int result = uv_getaddrinfo(s->loop, &s->resolve, on_resolved, s->address.host, port, &hints);
-    if (result < 0)
-        return lose(s, uv_strerror(result));
-    s->resolving = true;
-    s->references++;
+    lose(user, reason);
 }
 
 static void attempt(struct bus_subscriber *s)
 {
+    static const struct bus_link_events link_events = {on_open, on_reply, on_lost};
+    const char *reason;
+    s->state = CONNECTING;
     uv_timer_start(&s->timer, on_timer, ATTEMPT_TIMEOUT_MS, 0);
-    if (!s->address.path[0])
-        return resolve(s);
-    struct link *l = new_link(s);
-    uv_pipe_init(s->loop, &l->pipe, 0);
-    uv_pipe_connect(&l->connect, &l->pipe, s->address.path, on_connected);
+    s->link = bus_link_open(s->loop, &s->address, &link_events, s, &reason);
+    if (!s->link)
+        lose(s, reason);
+}
+
+static void on_tick(struct bus_subscriber *s)
+{
+    if (bus_link_heard(s->link))
+        s->silent_ticks = 0;
+    if (s->silent_ticks++ >= SILENT_TICKS_MAX)
+        lose(s, "no answer in time");
+    else
+        send_ping(s);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct bus_subscriber *s = timer->data;
-    switch (s->state) {
-    case RESTING:
-        return attempt(s);
-    case RESOLVING:
-    case CONNECTING:
-        return lose(s, "no connection in time");
-    case SUBSCRIBING:
-    case READY:
-        if (s->silent_ticks++ >= SILENT_TICKS_MAX)
-            return lose(s, "no answer in time");
-        send_ping(s);
-    }
+    if (s->state == RESTING)
+        attempt(s);
+    else if (s->state != CONNECTING)
+        on_tick(s);
+    else if (bus_link_resolving(s->link))
+        uv_timer_start(timer, on_timer, ATTEMPT_TIMEOUT_MS, 0);
+    else
+        lose(s, "no connection in time");
 }
 
 /* Back to RESTING, from any state. The user hears of it when it was READY, and may destroy the subscriber then. */

@@ -5,6 +5,7 @@
  * A unary call is one batch with one tag. When it ends UNAVAILABLE and another instance is left, the same bytes are
  * sent to that one, once; both attempts share the deadline. */
 #include "lib/rpc/client.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -172,12 +173,27 @@ struct rpc_request {
     struct answer answer;
     struct tag ended;
     bool cancelled, resent;
+    unsigned connection;            /* the instance's, when the attempt began */
+    struct rpc_request *next, **at; /* in the instance's calls */
     rpc_done_fn *done;
     void *user;
 };
 
+static void begin_attempt(struct rpc_request *r)
+{
+    r->connection = r->instance->connection;
+    if (!r->instance->n_calls++)
+        r->instance->heard_ms = clock_mono_ms();
+    r->at = &r->instance->calls;
+    r->next = *r->at;
+    if (r->next)
+        r->next->at = &r->next;
+    *r->at = r;
+}
+
 static void send_to_instance(struct rpc_request *r)
 {
+    begin_attempt(r);
     r->call = client_make_call(r->group->client, r->instance, r->method->path, r->deadline);
     r->sent = grpc_raw_byte_buffer_create(&r->packed, 1);
     answer_init(&r->answer);
@@ -198,9 +214,19 @@ static void send_to_instance(struct rpc_request *r)
 
 static void end_attempt(struct rpc_request *r)
 {
+    r->instance->n_calls--;
+    *r->at = r->next;
+    if (r->next)
+        r->next->at = r->at;
     answer_finish(&r->answer);
     grpc_byte_buffer_destroy(r->sent);
     grpc_call_unref(r->call);
+}
+
+void client_abandon(struct instance *instance)
+{
+    for (struct rpc_request *r = instance->calls; r; r = r->next)
+        grpc_call_cancel_with_status(r->call, GRPC_STATUS_UNAVAILABLE, "the peer hangs", NULL);
 }
 
 /* Whether the call went out again. */
@@ -209,7 +235,7 @@ static bool resend(struct rpc_request *r)
     if (r->answer.code != GRPC_STATUS_UNAVAILABLE)
         return false;
     if (!answer_is_peers(&r->answer))
-        instance_failed(r->instance);
+        instance_failed(r->instance, r->connection);
     if (r->method->once || r->resent || r->cancelled || gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), r->deadline) >= 0)
         return false;
     struct instance *other = group_pick(r->group, r->key, r->instance);
@@ -242,6 +268,8 @@ static void ended(struct tag *tag, bool ok)
 {
     struct rpc_request *r = TAG_OWNER(tag, struct rpc_request, ended);
     answer_settle(&r->answer, r->cancelled, ok);
+    if (r->answer.code == GRPC_STATUS_OK || answer_is_peers(&r->answer))
+        r->instance->heard_ms = clock_mono_ms();
     if (!resend(r))
         finish(r);
 }

@@ -24,6 +24,12 @@ struct instance {
     grpc_channel *channel;
     uint64_t hash;
     bool failed; /* seen down; until it is connected again it is only tried when no other is left */
+    int64_t suspect_ms;  /* since when a call is lost on a connection that says it is READY; 0: none is */
+    int64_t down_ms;     /* since when it is not connected; 0: it was when last asked */
+    unsigned connection; /* counts them */
+    struct rpc_request *calls; /* unary calls that are out there */
+    unsigned n_calls;
+    int64_t heard_ms; /* when it last answered one, or when the first of them began */
 };
 
 struct rpc_group {
@@ -41,6 +47,8 @@ void client_end(struct rpc_group *);
 /* Starts the batch; when gRPC refuses it, the tag comes all the same, with ok = false. */
 void client_start(struct rpc_client *, grpc_call *, const grpc_op *, size_t n, struct tag *);
 grpc_call *client_make_call(struct rpc_client *, const struct instance *, const char *path, gpr_timespec deadline);
+/* Ends the unary calls at the instance: they are sent to another, or are UNAVAILABLE. */
+void client_abandon(struct instance *);
 /* timeout_ms from now, on the monotonic clock. */
 gpr_timespec client_deadline(int64_t timeout_ms);
 int64_t client_timeout_ms(const struct rpc_method *, int64_t timeout_ms);
@@ -50,7 +58,8 @@ void client_add_headers(const struct rpc_client *, const struct rpc_identity *, 
 /* The connected instance with the highest score for the key, but never `not` unless the group is one name behind which
  * there are several; NULL when no other is left. */
 struct instance *group_pick(struct rpc_group *, uint64_t key, const struct instance * not );
-void instance_failed(struct instance *);
+/* A call that began on that connection ended without an answer of the peer's. */
+void instance_failed(struct instance *, unsigned connection);
 
 /* ---- answer.c: how a call ended ---- */
 struct answer {

@@ -7,6 +7,7 @@
  *
  * The channels carry no retry policy: gRPC would try again on the same dead channel. client.c sends once more,
  * elsewhere. */
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/rpc/client.h"
 #include <grpc/grpc_security.h>
@@ -15,14 +16,17 @@
 #include <string.h>
 
 enum { RESPONSE_BYTES_MAX = 32 << 20 };
-/* A peer that hangs (no reset, no answer) is given up after KEEPALIVE + KEEPALIVE_ANSWER. The least backoff is also how
- * long one attempt to connect may take. */
+/* A peer that hangs (no reset, no answer) is given up KEEPALIVE + KEEPALIVE_ANSWER after its last byte: that is when its
+ * calls go to another. Pings are sent only while calls wait and the peer is silent, so an idle channel costs none. The
+ * least backoff is also how long one attempt to connect may take. */
 enum {
-    KEEPALIVE_MS = 2000,
-    KEEPALIVE_ANSWER_MS = 2000,
+    KEEPALIVE_MS = 500,
+    KEEPALIVE_ANSWER_MS = 500,
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 1000,
-    CONNECT_MS = 1000
+    CONNECT_MS = 1000,
+    SILENT_CALLS = 16,
+    SUSPECT_MS = 50, /* by then a channel has noticed that its connection broke */
 };
 
 static uint64_t mix(uint64_t x)
@@ -53,13 +57,14 @@ static grpc_channel *open_channel(const struct instance *instance)
         codec_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MS),
         codec_arg(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS),
         codec_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_ANSWER_MS),
-        codec_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+        codec_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0),
         codec_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
         codec_arg(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT_MAX),
         codec_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RESPONSE_BYTES_MAX),
         codec_arg(GRPC_ARG_MAX_METADATA_SIZE, RPC_METADATA_BYTES_MAX),
         codec_arg(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
         codec_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
+        codec_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1), /* a channel that is opened anew connects anew */
         codec_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
         codec_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
         codec_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RPC_WINDOW_BYTES),
@@ -120,19 +125,64 @@ void rpc_group_destroy(struct rpc_group *group)
     free(group);
 }
 
-void instance_failed(struct instance *instance)
+void instance_failed(struct instance *instance, unsigned connection)
 {
+    if (connection != instance->connection)
+        return;
     instance->failed = true;
+    if (!instance->suspect_ms)
+        instance->suspect_ms = clock_mono_ms();
 }
 
-/* Asking is what makes an idle channel connect. */
+/* A channel whose peer hangs stays READY: the watchdog ends its calls, but gRPC closes the connection only after the write
+ * under way, which a full socket holds for ever, and calls that begin meanwhile are ended by their deadline alone. */
+static void reopen(struct instance *instance)
+{
+    client_abandon(instance);
+    grpc_channel_destroy(instance->channel);
+    instance->channel = open_channel(instance);
+    instance->connection++;
+    instance->suspect_ms = 0;
+}
+
+/* It says CONNECTING for ever while the kernel of a hung peer accepts. What waits for a connection goes elsewhere. */
+static void look_while_down(struct instance *instance, grpc_connectivity_state state, int64_t now_ms)
+{
+    bool broke = !instance->down_ms, failed = instance->failed;
+    if (broke) {
+        instance->down_ms = now_ms;
+        instance->connection++;
+    }
+    instance->suspect_ms = 0;
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN || now_ms - instance->down_ms > CONNECT_MS)
+        instance->failed = true;
+    if (instance->failed && (broke || !failed))
+        client_abandon(instance);
+}
+
+/* A full socket holds the keepalive's ping back too, and with it the watchdog. Many calls and not one answer tell the same. */
+static bool is_silent(const struct instance *instance, int64_t now_ms)
+{
+    return instance->n_calls >= SILENT_CALLS && now_ms - instance->heard_ms >= KEEPALIVE_MS + KEEPALIVE_ANSWER_MS;
+}
+
+/* Asking is what makes an idle channel connect. A connection that a call was lost on is not trusted again. */
 static bool is_usable(struct instance *instance)
 {
+    int64_t now_ms = clock_mono_ms();
     grpc_connectivity_state state = grpc_channel_check_connectivity_state(instance->channel, 1);
-    if (state == GRPC_CHANNEL_READY)
-        instance->failed = false;
-    else if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN)
+    if (is_silent(instance, now_ms)) {
         instance->failed = true;
+        instance->heard_ms = now_ms;
+        reopen(instance);
+    } else if (state != GRPC_CHANNEL_READY) {
+        look_while_down(instance, state, now_ms);
+    } else if (!instance->suspect_ms) {
+        instance->down_ms = 0;
+        instance->failed = false;
+    } else if (now_ms - instance->suspect_ms >= SUSPECT_MS) {
+        reopen(instance);
+    }
     return !instance->failed;
 }
 

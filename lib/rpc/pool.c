@@ -1,6 +1,7 @@
 /* pool.c - the workers of the bulkheads. A bulkhead has its own threads and its own queue: when the calls of one wait
  * for something slow, the others go on. A queue that is full refuses (ST_OVERLOADED) instead of growing; a call that
- * waited past its deadline, or whose caller left, is dropped when its turn comes. */
+ * waited past its deadline, or whose caller left, is dropped when its turn comes. A thread is started when a call finds no
+ * idle one, so a quiet service has few. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/rpc/server.h"
@@ -53,21 +54,6 @@ struct pool *pools_find(struct pool *pools, unsigned n, const char *name)
         if (name && !strcmp(pools[i].config.name, name))
             return &pools[i];
     return &pools[0];
-}
-
-bool pool_put(struct pool *p, struct call *c)
-{
-    pthread_mutex_lock(&p->lock);
-    bool fits = !p->closed && p->queued < p->config.queue_max + p->idle;
-    if (fits) {
-        c->next = NULL;
-        *p->tail = c;
-        p->tail = &c->next;
-        p->queued++;
-        pthread_cond_signal(&p->wake);
-    }
-    pthread_mutex_unlock(&p->lock);
-    return fits;
 }
 
 /* NULL: the pool is closed and empty. */
@@ -138,12 +124,43 @@ static void *work(void *user)
     return NULL;
 }
 
+/* Under the lock. A thread that is short of memory or of a limit is missed only when it would be the first. */
+static void start_worker(struct pool *p)
+{
+    int error = pthread_create(&p->threads[p->n_threads], NULL, work, p);
+    if (!error)
+        p->n_threads++;
+    else if (!p->n_threads)
+        log_fatal("bulkhead %s: no thread for a worker", p->config.name);
+    else
+        log_warn("a bulkhead gets no more threads", LOG_S("bulkhead", p->config.name), LOG_S("error", strerror(error)));
+}
+
+bool pool_put(struct pool *p, struct call *c)
+{
+    pthread_mutex_lock(&p->lock);
+    unsigned free = p->idle + p->config.workers - p->n_threads;
+    bool fits = !p->closed && p->queued < p->config.queue_max + free;
+    if (fits) {
+        if (p->queued >= p->idle && p->n_threads < p->config.workers)
+            start_worker(p);
+        c->next = NULL;
+        *p->tail = c;
+        p->tail = &c->next;
+        p->queued++;
+        pthread_cond_signal(&p->wake);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return fits;
+}
+
 void pools_start(struct pool *pools, unsigned n)
 {
-    for (struct pool *p = pools; p < pools + n; p++)
-        for (; p->n_threads < p->config.workers; p->n_threads++)
-            if (pthread_create(&p->threads[p->n_threads], NULL, work, p))
-                log_fatal("bulkhead %s: no thread for a worker", p->config.name);
+    for (struct pool *p = pools; p < pools + n; p++) {
+        pthread_mutex_lock(&p->lock);
+        start_worker(p);
+        pthread_mutex_unlock(&p->lock);
+    }
 }
 
 void pools_stop(struct pool *pools, unsigned n)

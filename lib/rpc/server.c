@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POSTED_PER_METHOD = 16, IN_FLIGHT_DEFAULT = 4096, MESSAGE_BYTES_DEFAULT = 4 << 20, TIMEOUT_DEFAULT_MS = 30000 };
+enum { POSTED_PER_METHOD = 4, IN_FLIGHT_DEFAULT = 4096, MESSAGE_BYTES_DEFAULT = 4 << 20, TIMEOUT_DEFAULT_MS = 30000 };
 /* A client pings at most as often as group.c says; one that vanished without a word is noticed after about 20 s. */
-enum { PING_MIN_MS = 1000, KEEPALIVE_MS = 10000 };
+enum { PING_MIN_MS = 100, KEEPALIVE_MS = 10000 };
 
 static void post(struct rpc_server *, struct server_method *);
 

@@ -108,3 +108,19 @@ bool wire_json_integer_or_null(struct wire_json *json, int64_t *ret)
     *ret = json_is_integer(value) ? json_integer_value(value) : -1;
     return true;
 }
+
+bool wire_json_each(struct wire_json *json, void (*fn)(void *user, const char *key, struct wire_json *value), void *user)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object((json_t *)json))
+        return false;
+    json_object_foreach((json_t *)json, key, value)
+        fn(user, key, (struct wire_json *)value);
+    return true;
+}
+
+struct wire_json *wire_json_get(struct wire_json *json, const char *key)
+{
+    return (struct wire_json *)json_object_get((json_t *)json, key);
+}

@@ -457,16 +457,15 @@ END_TEST
 START_TEST(raw_is_any_json_stored_compact)
 {
     struct reading r;
-    reading_json(&r, WIRE(presence_input),
-                 "{ 'status':'idle', 'activities': [ {'name' : 'x', 'n': 1.5}, null, true ] }");
-    const Hubbub__V1__PresenceInput *p = (const Hubbub__V1__PresenceInput *)r.message;
+    reading_json(&r, WIRE(identify), "{ 'token':'t', 'compress': [ {'name' : 'x', 'n': 1.5}, null, true ] }");
+    const Hubbub__V1__Identify *p = (const Hubbub__V1__Identify *)r.message;
     expect_leaf(&r, NULL, NULL, NULL);
-    ck_assert_str_eq(arena_strndup(r.arena, (const char *)p->activities.data, p->activities.len),
+    ck_assert_str_eq(arena_strndup(r.arena, (const char *)p->compress.data, p->compress.len),
                      "[{\"name\":\"x\",\"n\":1.5},null,true]");
     reading_finish(&r);
-    reading_json(&r, WIRE(presence_input), "{'activities':null,'status':null}");
+    reading_json(&r, WIRE(identify), "{'token':'t','compress':null}");
     expect_leaf(&r, NULL, NULL, NULL);
-    ck_assert(!((const Hubbub__V1__PresenceInput *)r.message)->has_activities);
+    ck_assert(!((const Hubbub__V1__Identify *)r.message)->has_compress);
     reading_finish(&r);
 }
 END_TEST

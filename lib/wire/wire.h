@@ -67,6 +67,11 @@ bool wire_json_frame(struct wire_json *root, int64_t *op, struct wire_json **d);
 /* An integer or null value (heartbeat's d): false when it is neither; null gives -1. */
 bool wire_json_integer_or_null(struct wire_json *, int64_t *ret);
 
+/* Calls fn for each member of an object; false when it is none. */
+bool wire_json_each(struct wire_json *, void (*fn)(void *user, const char *key, struct wire_json *value), void *user);
+/* A member of an object, NULL when there is none. */
+struct wire_json *wire_json_get(struct wire_json *, const char *key);
+
 /* Reads a JSON object into a new message in the arena. Faults go to errors; *ret is set whatever they are. */
 void wire_read(struct wire_json *, const struct wire_message *, struct wire_errors *, struct arena *, ProtobufCMessage **ret);
 /* Reads into one field of an existing message: the array or object that a body: "field" rule names. The body is that

@@ -333,7 +333,8 @@ static void fill_array(struct arena *a, const struct wire_field *f, const Protob
                        ProtobufCMessage *m)
 {
     size_t most = f->max_len && f->max_len < f->min_len + 4 ? f->max_len : f->min_len + 4;
-    size_t n = f->min_len + draw(most - f->min_len + 1), size = wire_value_size(fd->type);
+    size_t least = !f->min_len && f->flags & WIRE_REQUIRED ? 1 : f->min_len; /* an empty array counts as missing */
+    size_t n = least + draw(most - least + 1), size = wire_value_size(fd->type);
     char *items = arena_alloc(a, n * size);
     for (size_t i = 0; i < n; i++)
         fill_value(a, f, fd, true, items + i * size);

@@ -348,7 +348,7 @@ START_TEST(test_authorize)
     ck_assert_int_eq(authorize(helper, app, guild, asked), ST_MISSING_PERMISSIONS);
     world_give(guild, owner, helper, role);
     ck_assert_int_eq(authorize(helper, app, guild, asked), ST_OK);
-    ck_assert_uint_eq(world_entries(), 3); /* role_create, member_add, guild_joined */
+    ck_assert_uint_eq(world_entries(), 4); /* role_create, member_add, guild_joined, audit_entry */
     Hubbub__V1__GuildRole *made = world_entry(0)->event->role_create;
     Hubbub__V1__Member *member = world_entry(1)->event->member_add->member;
     ck_assert_uint_eq(made->role->permissions, PERM_SEND_MESSAGES | PERM_MANAGE_GUILD); /* not what the helper lacks */

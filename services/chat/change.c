@@ -12,8 +12,9 @@
 #include "services/chat/chat.h"
 #include <string.h>
 
-/* Entries of one change: a join is two, a guild's creation a handful, a role order up to 250. */
-enum { ENTRIES_MAX = 1024, SCOPES_MAX = 64 };
+/* Entries of one change: a join is two, a role order up to 500, the replacement of 1,000 overwrites by as many others
+ * 2,000 of the audit log. */
+enum { ENTRIES_MAX = 4096, ENTRIES_FIRST = 16, SCOPES_MAX = 64 };
 
 struct scope {
     uint64_t id, head;
@@ -23,10 +24,10 @@ struct change {
     struct call *call;
     struct db *db;
     bool over;
-    unsigned n_scopes, n_entries;
+    unsigned n_scopes, n_entries, room; /* room: of entries and refs, in the arena */
     struct scope scopes[SCOPES_MAX];
-    Hubbub__V1__FeedEntry *entries[ENTRIES_MAX];
-    uint64_t refs[ENTRIES_MAX];
+    Hubbub__V1__FeedEntry **entries;
+    uint64_t *refs;
 };
 
 static status begin(struct change *ch, const uint64_t *scopes, size_t n, status gone_status)
@@ -102,10 +103,27 @@ static struct scope *scope_of(struct change *ch, uint64_t id)
     log_fatal("scope %llu is not held by the change", (unsigned long long)id);
 }
 
-uint64_t change_add(struct change *ch, uint64_t scope_id, uint64_t topic, uint64_t ref, const Hubbub__V1__Event *event)
+static void make_room(struct change *ch)
 {
+    struct arena *a = call_arena(ch->call);
     if (ch->n_entries == ENTRIES_MAX)
         log_fatal("a change of more than %d entries", ENTRIES_MAX);
+    if (ch->n_entries < ch->room)
+        return;
+    ch->room = ch->room ? 2 * ch->room : ENTRIES_FIRST;
+    Hubbub__V1__FeedEntry **entries = ARENA_ARRAY(a, Hubbub__V1__FeedEntry *, ch->room);
+    uint64_t *refs = ARENA_ARRAY(a, uint64_t, ch->room);
+    for (unsigned i = 0; i < ch->n_entries; i++) {
+        entries[i] = ch->entries[i];
+        refs[i] = ch->refs[i];
+    }
+    ch->entries = entries;
+    ch->refs = refs;
+}
+
+uint64_t change_add(struct change *ch, uint64_t scope_id, uint64_t topic, uint64_t ref, const Hubbub__V1__Event *event)
+{
+    make_room(ch);
     struct scope *s = scope_of(ch, scope_id);
     Hubbub__V1__FeedEntry *e = PB_NEW(call_arena(ch->call), Hubbub__V1__FeedEntry, hubbub__v1__feed_entry);
     PB_SET(e, scope_id, scope_id);
@@ -115,6 +133,13 @@ uint64_t change_add(struct change *ch, uint64_t scope_id, uint64_t topic, uint64
     ch->refs[ch->n_entries] = ref;
     ch->entries[ch->n_entries++] = e;
     return s->head;
+}
+
+uint64_t change_add_for(struct change *ch, uint64_t scope_id, uint64_t permission, const Hubbub__V1__Event *event)
+{
+    uint64_t seq = change_add(ch, scope_id, scope_id, 0, event);
+    PB_SET(ch->entries[ch->n_entries - 1], permission, permission);
+    return seq;
 }
 
 void change_fence(struct change *ch, uint64_t scope_id)
@@ -141,7 +166,7 @@ static int64_t event_type(const Hubbub__V1__Event *event)
 
 struct entry_columns {
     uint64_t *scopes, *seqs, *topics;
-    int64_t *types, *refs;
+    int64_t *types, *refs, *permissions;
     struct db_blob *payloads;
 };
 
@@ -157,9 +182,10 @@ static void fill_entries(struct change *ch, struct entry_columns *to)
 {
     struct arena *a = call_arena(ch->call);
     unsigned n = ch->n_entries;
-    *to = (struct entry_columns){ARENA_ARRAY(a, uint64_t, n), ARENA_ARRAY(a, uint64_t, n),
-                                 ARENA_ARRAY(a, uint64_t, n), ARENA_ARRAY(a, int64_t, n),
-                                 ARENA_ARRAY(a, int64_t, n),  ARENA_ARRAY(a, struct db_blob, n)};
+    *to = (struct entry_columns){ARENA_ARRAY(a, uint64_t, n),      ARENA_ARRAY(a, uint64_t, n),
+                                 ARENA_ARRAY(a, uint64_t, n),      ARENA_ARRAY(a, int64_t, n),
+                                 ARENA_ARRAY(a, int64_t, n),       ARENA_ARRAY(a, int64_t, n),
+                                 ARENA_ARRAY(a, struct db_blob, n)};
     for (unsigned i = 0; i < n; i++) {
         const Hubbub__V1__FeedEntry *e = ch->entries[i];
         to->scopes[i] = e->scope_id;
@@ -167,6 +193,7 @@ static void fill_entries(struct change *ch, struct entry_columns *to)
         to->topics[i] = e->topic;
         to->types[i] = event_type(e->event);
         to->refs[i] = (int64_t)ch->refs[i];
+        to->permissions[i] = (int64_t)e->permission;
         if (!ch->refs[i])
             to->payloads[i] = pack_event(a, e->event);
     }
@@ -188,19 +215,19 @@ static status write_entries(struct change *ch)
     struct db_rows *r;
     return change_query(
         ch, &r,
-        "WITH e AS (INSERT INTO feed_entries (scope_id, seq, slot, topic, type, ref, payload)"
+        "WITH e AS (INSERT INTO feed_entries (scope_id, seq, slot, topic, type, ref, payload, permission)"
         " SELECT x.scope_id, x.seq, ((extract(epoch FROM clock_timestamp())::bigint / 21600) % 4)::smallint, x.topic, "
         "x.type,"
-        " nullif(x.ref, 0), x.payload"
-        " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bytea[])"
-        " AS x (scope_id, seq, topic, type, ref, payload))"
+        " nullif(x.ref, 0), x.payload, nullif(x.permission, 0)"
+        " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bytea[], "
+        "$11::bigint[]) AS x (scope_id, seq, topic, type, ref, payload, permission))"
         " UPDATE feeds f SET head = x.head, epoch = f.epoch + x.fence, closed = x.close = 1"
         " FROM unnest($7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]) AS x (scope_id, head, fence, close)"
         " WHERE f.scope_id = x.scope_id",
         DB_IDS(e.scopes, ch->n_entries), DB_IDS(e.seqs, ch->n_entries), DB_IDS(e.topics, ch->n_entries),
         DB_I64S(e.types, ch->n_entries), DB_I64S(e.refs, ch->n_entries), DB_BYTES_ARRAY(e.payloads, ch->n_entries),
         DB_IDS(ids, ch->n_scopes), DB_IDS(heads, ch->n_scopes), DB_I64S(fences, ch->n_scopes),
-        DB_I64S(closes, ch->n_scopes));
+        DB_I64S(closes, ch->n_scopes), DB_I64S(e.permissions, ch->n_entries));
 }
 
 static bool has_effect(const struct change *ch)

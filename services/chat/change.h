@@ -22,6 +22,8 @@ status change_query_params(struct change *, struct db_rows **ret, const char *sq
 /* Adds an entry: its number is the scope's head + 1. The event must live in the call's arena. topic: the channel that decides
  * who sees it, or the scope's id. Returns the number. ref: the message's id for message entries (payload is then not stored), else 0. */
 uint64_t change_add(struct change *, uint64_t scope_id, uint64_t topic, uint64_t ref, const Hubbub__V1__Event *);
+/* The same for an entry that only members are shown who hold these permissions in the guild. */
+uint64_t change_add_for(struct change *, uint64_t scope_id, uint64_t permission, const Hubbub__V1__Event *);
 /* This change can take a right away: raises the scope's epoch (the fence that messages are checked against). */
 void change_fence(struct change *, uint64_t scope_id);
 /* The scope takes no more changes (the guild is deleted). */

@@ -86,6 +86,17 @@ static struct topic topic_of(const Hubbub__V1__FeedEntry *e)
     return (struct topic){"guild", e->scope_id};
 }
 
+static void publish_message(struct bus_publisher *bus, const Hubbub__V1__BusMessage *m, struct topic to)
+{
+    size_t size = hubbub__v1__bus_message__get_packed_size(m);
+    uint8_t *packed = malloc(size ? size : 1);
+    if (!packed)
+        return; /* the digest tells of it */
+    hubbub__v1__bus_message__pack(m, packed);
+    bus_publish(bus, to.kind, to.id, packed, size);
+    free(packed);
+}
+
 static void publish(struct bus_publisher *bus, const Hubbub__V1__Generation *g, Hubbub__V1__FeedEntry *const *entries,
                     size_t n, struct topic to)
 {
@@ -93,13 +104,18 @@ static void publish(struct bus_publisher *bus, const Hubbub__V1__Generation *g, 
     m.generation = (Hubbub__V1__Generation *)g;
     m.entries = (Hubbub__V1__FeedEntry **)entries;
     m.n_entries = n;
-    size_t size = hubbub__v1__bus_message__get_packed_size(&m);
-    uint8_t *packed = malloc(size ? size : 1);
-    if (!packed)
-        return; /* the digest tells of it */
-    hubbub__v1__bus_message__pack(&m, packed);
-    bus_publish(bus, to.kind, to.id, packed, size);
-    free(packed);
+    publish_message(bus, &m, to);
+}
+
+void chat_publish_ephemeral(struct bus_publisher *bus, const char *kind, uint64_t id, const Hubbub__V1__Event *event)
+{
+    if (!bus)
+        return;
+    Hubbub__V1__Event *events[] = {(Hubbub__V1__Event *)event};
+    Hubbub__V1__BusMessage m = HUBBUB__V1__BUS_MESSAGE__INIT;
+    m.ephemeral = events;
+    m.n_ephemeral = 1;
+    publish_message(bus, &m, (struct topic){kind, id});
 }
 
 void chat_publish(struct bus_publisher *bus, const Hubbub__V1__Generation *g, Hubbub__V1__FeedEntry *const *entries,

@@ -40,6 +40,8 @@ Hubbub__V1__Generation *chat_generation(struct arena *, struct db_generation);
 
 /* How many entries one bus message carries at most. */
 enum { TELL_ENTRIES_MAX = 100 };
+/* Publishes an event that no feed has, on the topic kind:id. */
+void chat_publish_ephemeral(struct bus_publisher *or_null, const char *kind, uint64_t id, const Hubbub__V1__Event *);
 /* Publishes entries that were committed: consecutive ones of a topic in one message. */
 void chat_publish(struct bus_publisher *or_null, const Hubbub__V1__Generation *, Hubbub__V1__FeedEntry *const *,
                   size_t n);

@@ -11,7 +11,9 @@
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "services/chat/chat.h"
-#include "services/chat/message_rows.h"
+#include "services/chat/messages.h"
+#include "services/chat/rows.h"
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -181,14 +183,15 @@ enum {
     AT_TYPE,
     AT_REF,
     AT_PAYLOAD,
+    AT_PERMISSION,
     AT_HAS_MEMBER,
     AT_MEMBER,
     AT_MESSAGE = AT_MEMBER + ROWS_MEMBER_ONLY_N
 };
 #define READ_SQL                                                                                                       \
-    "SELECT f.head, e.seq, e.topic, e.type, e.ref, e.payload, m.user_id IS NOT NULL, " ROWS_MEMBER_ONLY                \
+    "SELECT f.head, e.seq, e.topic, e.type, e.ref, e.payload, e.permission, m.user_id IS NOT NULL, " ROWS_MEMBER_ONLY  \
     ", " ROWS_MESSAGE " FROM feeds f LEFT JOIN LATERAL (SELECT * FROM feed_entries n WHERE n.scope_id = f.scope_id "   \
-                      "AND n.seq > $2 ORDER BY n.seq LIMIT $3) e"                                                      \
+    "AND n.seq > $2 ORDER BY n.seq LIMIT $3) e"                                                                        \
     " ON true LEFT JOIN messages x ON e.type IN (1, 2) AND x.channel_id = e.topic AND x.id = e.ref"                    \
     " LEFT JOIN users u ON u.id = x.author_id LEFT JOIN members m ON m.guild_id = f.scope_id AND m.user_id = "         \
     "x.author_id"                                                                                                      \
@@ -230,6 +233,8 @@ static Hubbub__V1__FeedEntry *read_entry(struct call *c, const struct db_rows *r
     PB_SET(e, scope_id, scope_id);
     PB_SET(e, seq, db_u64(r, row, AT_SEQ));
     PB_SET(e, topic, db_u64(r, row, AT_TOPIC));
+    if (!db_is_null(r, row, AT_PERMISSION))
+        PB_SET(e, permission, db_u64(r, row, AT_PERMISSION));
     if (!db_is_null(r, row, AT_REF)) {
         e->event = message_event(a, r, row, scope_id, chat_public_url(c));
     } else {
@@ -238,6 +243,20 @@ static Hubbub__V1__FeedEntry *read_entry(struct call *c, const struct db_rows *r
         e->event = hubbub__v1__event__unpack(arena_protobuf(a), n, payload);
     }
     return e;
+}
+
+/* Replies show what they answer. */
+static status complete_entries(struct call *c, struct db *d, Hubbub__V1__FeedEntry *const *entries, size_t n)
+{
+    size_t n_messages = 0;
+    Hubbub__V1__Message **messages = ARENA_ARRAY(call_arena(c), Hubbub__V1__Message *, n);
+    for (size_t i = 0; i < n; i++) {
+        const Hubbub__V1__Event *e = entries[i]->event;
+        Hubbub__V1__Message *m = !e ? NULL : e->message_create ? e->message_create : e->message_update;
+        if (m)
+            messages[n_messages++] = m;
+    }
+    return messages_load_references(c, d, messages, n_messages);
 }
 
 status feed_store_read(struct call *c, const Hubbub__V1__ReadFeedRequest *req, Hubbub__V1__ReadFeedResponse *ret)
@@ -258,5 +277,73 @@ status feed_store_read(struct call *c, const Hubbub__V1__ReadFeedRequest *req, H
     ret->entries = ARENA_ARRAY(call_arena(c), Hubbub__V1__FeedEntry *, ret->n_entries);
     for (unsigned i = 0; i < ret->n_entries; i++)
         ret->entries[i] = read_entry(c, r, i, req->scope_id);
+    return complete_entries(c, d, ret->entries, ret->n_entries);
+}
+
+/* ---- Members ----------------------------------------------------------------------------------------------------- */
+
+enum { MEMBERS_MAX = 1000, MEMBERS_ASKED_MAX = 100, MEMBERS_HEAD = ROWS_MEMBER_N, MEMBERS_TOTAL, MEMBERS_NOW };
+
+/* $1 the guild, $2 how many, then what `found` has; ids of members come out of it. The guild's row is there even when
+ * nobody is found: then the member is NULL. */
+#define MEMBERS_SQL(found)                                                                                             \
+    "SELECT " ROWS_MEMBER ", f.head, g.member_count, " ROWS_MS(                                                        \
+        "statement_timestamp()") " FROM feeds f JOIN guilds g ON g.id = f.scope_id "                                   \
+                                 "LEFT JOIN LATERAL (" found ") i ON true "                                            \
+                                 "LEFT JOIN members m ON m.guild_id = f.scope_id AND m.user_id = i.user_id "           \
+                                 "LEFT JOIN users u ON u.id = m.user_id "                                              \
+                                 "WHERE f.scope_id = $1 AND NOT f.closed ORDER BY i.user_id"
+#define LOWER(column) "lower(" column " COLLATE \"und-x-icu\") COLLATE \"C\""
+/* One index each; whoever has the most common beginning costs its first $2. */
+#define NAMED_SQL                                                                                                      \
+    "SELECT user_id FROM ((SELECT user_id FROM members WHERE guild_id = $1 AND nick IS NOT NULL AND " LOWER(           \
+        "nick") " ^@ " LOWER("$3::text") " LIMIT $2) UNION (SELECT x.id FROM users x JOIN members y ON y.guild_id = "  \
+                                         "$1 AND y.user_id = x.id WHERE " LOWER("x.username") " ^@ " LOWER(            \
+                                             "$3::text") " LIMIT $2) UNION (SELECT x.id FROM users x JOIN members y "  \
+                                                         "ON y.guild_id = $1 AND y.user_id = x.id WHERE "              \
+                                                         "x.global_name IS NOT NULL AND " LOWER(                       \
+                                                             "x.global_name") " ^@ " LOWER("$3::text") " LIMIT $2)) "  \
+                                                                                                       "n ORDER BY "   \
+                                                                                                       "1 LIMIT $2"
+
+static status query_members(struct call *c, struct db *d, const Hubbub__V1__SearchMembersRequest *req,
+                            struct db_rows **ret)
+{
+    uint32_t limit = req->limit && req->limit < MEMBERS_MAX ? req->limit : MEMBERS_MAX;
+    if (req->n_user_ids)
+        return chat_query(c, d, ret,
+                          MEMBERS_SQL("SELECT user_id FROM members WHERE guild_id = $1 AND user_id = ANY($3::bigint[])"
+                                      " LIMIT $2"),
+                          DB_ID(req->guild_id), DB_I64(limit), DB_IDS(req->user_ids, req->n_user_ids));
+    if (req->query && req->query[0])
+        return chat_query(c, d, ret, MEMBERS_SQL(NAMED_SQL), DB_ID(req->guild_id), DB_I64(limit), DB_TEXT(req->query));
+    return chat_query(c, d, ret,
+                      MEMBERS_SQL("SELECT user_id FROM members WHERE guild_id = $1 AND user_id > $3 AND ($4::bigint = 0"
+                                  " OR joined_at < to_timestamp(($4::bigint + 1) / 1000.0)) ORDER BY user_id LIMIT $2"),
+                      DB_ID(req->guild_id), DB_I64(limit), DB_ID(req->after), DB_I64(req->joined_by));
+}
+
+status feed_store_members(struct call *c, const Hubbub__V1__SearchMembersRequest *req,
+                          Hubbub__V1__SearchMembersResponse *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *r;
+    if (req->n_user_ids > MEMBERS_ASKED_MAX)
+        return call_fail(c, ST_BAD_REQUEST, "%zu members", req->n_user_ids);
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = query_members(c, d, req, &r);
+    if (st != ST_OK)
+        return st;
+    if (db_count(r) == 0)
+        return call_fail(c, ST_UNKNOWN_GUILD, "no guild %" PRIu64, req->guild_id);
+    ret->generation = chat_generation(call_arena(c), db_generation(d));
+    PB_SET(ret, head, db_u64(r, 0, MEMBERS_HEAD));
+    PB_SET(ret, total, (uint32_t)db_u64(r, 0, MEMBERS_TOTAL));
+    PB_SET(ret, joined_by, req->joined_by ? req->joined_by : db_i64(r, 0, MEMBERS_NOW));
+    ret->members = ARENA_ARRAY(call_arena(c), Hubbub__V1__Member *, db_count(r));
+    for (unsigned i = 0; i < db_count(r); i++)
+        if (!db_is_null(r, i, ROWS_MEMBER_ONLY_N))
+            ret->members[ret->n_members++] = rows_member(call_arena(c), r, i, 0);
     return ST_OK;
 }

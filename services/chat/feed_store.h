@@ -16,3 +16,7 @@ status feed_store_heads(struct feed_store *, struct call *, const Hubbub__V1__He
 /* Entries of a scope after a number, at most 500. ST_NOT_FOUND when there is no such scope. */
 status feed_store_read(struct call *, const Hubbub__V1__ReadFeedRequest *,
                        Hubbub__V1__ReadFeedResponse *ret) MUST_CHECK;
+/* Members of a guild by id, by how a name begins, or all by pages, with the feed's head of the same snapshot.
+ * ST_UNKNOWN_GUILD when it is gone. */
+status feed_store_members(struct call *, const Hubbub__V1__SearchMembersRequest *,
+                          Hubbub__V1__SearchMembersResponse *ret) MUST_CHECK;

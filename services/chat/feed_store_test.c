@@ -301,6 +301,70 @@ START_TEST(a_member_is_read_with_the_head)
 }
 END_TEST
 
+/* "101 102 of 2": who was found, and the guild's total. */
+static const char *search(uint64_t guild_id, const char *query, const uint64_t *ids, size_t n_ids, uint32_t limit,
+                          uint64_t after)
+{
+    CALL_FAKED struct call *c = fixture_call(&fixture, 0);
+    Hubbub__V1__SearchMembersRequest req = HUBBUB__V1__SEARCH_MEMBERS_REQUEST__INIT;
+    Hubbub__V1__SearchMembersResponse r = HUBBUB__V1__SEARCH_MEMBERS_RESPONSE__INIT;
+    PB_SET(&req, guild_id, guild_id);
+    req.query = (char *)query;
+    req.user_ids = (uint64_t *)ids;
+    req.n_user_ids = n_ids;
+    PB_SET(&req, limit, limit);
+    PB_SET(&req, after, after);
+    status st = feeds_handlers.search_members(c, &req, &r);
+    if (st != ST_OK)
+        return status_row(st)->name;
+    ck_assert(r.has_head && r.generation && r.joined_by > 0);
+    const char *text = "";
+    for (size_t i = 0; i < r.n_members; i++)
+        text = arena_printf(fixture.arena, "%s%llu ", text, (unsigned long long)r.members[i]->user->id);
+    return arena_printf(fixture.arena, "%sof %u", text, r.total);
+}
+
+START_TEST(members_are_found_by_id_by_name_and_all_by_pages)
+{
+    fixture_exec(&fixture,
+                 "UPDATE users SET global_name = '\xc3\x84rger_100%' WHERE id = 101;"
+                 "INSERT INTO users (id, username) VALUES (110, 'nickel'), (111, 'Member2'), (112, 'outside');"
+                 "INSERT INTO members (guild_id, user_id) VALUES (1000, 110), (1000, 111)");
+    const uint64_t ids[] = {102, 103, 999, 101};
+    ck_assert_str_eq(search(FIXTURE_GUILD, NULL, ids, 4, 100, 0), "101 102 of 2");
+    ck_assert_str_eq(search(FIXTURE_GUILD, "nIck", NULL, 0, 100, 0), "102 110 of 2");
+    ck_assert_str_eq(search(FIXTURE_GUILD, "nIck", NULL, 0, 1, 0), "102 of 2");
+    ck_assert_str_eq(search(FIXTURE_GUILD, "member", NULL, 0, 100, 0), "102 111 of 2");
+    ck_assert_str_eq(search(FIXTURE_GUILD, "\xc3\xa4rger_", NULL, 0, 100, 0), "101 of 2");
+    ck_assert_str_eq(search(FIXTURE_GUILD, "%", NULL, 0, 100, 0), "of 2");
+    ck_assert_str_eq(search(FIXTURE_GUILD, "out", NULL, 0, 100, 0), "of 2");
+    ck_assert_str_eq(search(FIXTURE_GUILD, "", NULL, 0, 3, 0), "101 102 110 of 2");
+    ck_assert_str_eq(search(FIXTURE_GUILD, "", NULL, 0, 3, 110), "111 of 2");
+    ck_assert_str_eq(search(55, "", NULL, 0, 3, 0), "UNKNOWN_GUILD");
+}
+END_TEST
+
+START_TEST(who_joins_while_pages_are_read_is_in_none)
+{
+    CALL_FAKED struct call *c = fixture_call(&fixture, 0);
+    Hubbub__V1__SearchMembersRequest req = HUBBUB__V1__SEARCH_MEMBERS_REQUEST__INIT;
+    Hubbub__V1__SearchMembersResponse first = HUBBUB__V1__SEARCH_MEMBERS_RESPONSE__INIT,
+                                      second = HUBBUB__V1__SEARCH_MEMBERS_RESPONSE__INIT;
+    PB_SET(&req, guild_id, FIXTURE_GUILD);
+    PB_SET(&req, limit, 1);
+    ck_assert_int_eq(feeds_handlers.search_members(c, &req, &first), ST_OK);
+    usleep(5000);
+    fixture_exec(&fixture, "INSERT INTO users (id, username) VALUES (120, 'late');"
+                           "INSERT INTO members (guild_id, user_id) VALUES (1000, 120)");
+    PB_SET(&req, limit, 10);
+    PB_SET(&req, after, first.members[0]->user->id);
+    PB_SET(&req, joined_by, first.joined_by);
+    ck_assert_int_eq(feeds_handlers.search_members(c, &req, &second), ST_OK);
+    ck_assert_uint_eq(second.n_members, 1);
+    ck_assert_uint_eq(second.members[0]->user->id, FIXTURE_MEMBER);
+}
+END_TEST
+
 int main(void)
 {
     log_init("feed_store_test", "error");
@@ -316,6 +380,8 @@ int main(void)
     tcase_add_test(t, a_snapshot_shows_the_guild_at_its_head);
     tcase_add_test(t, a_session_opens_with_its_guilds);
     tcase_add_test(t, a_member_is_read_with_the_head);
+    tcase_add_test(t, members_are_found_by_id_by_name_and_all_by_pages);
+    tcase_add_test(t, who_joins_while_pages_are_read_is_in_none);
     Suite *s = suite_create("services/chat feeds");
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

@@ -364,7 +364,7 @@ START_TEST(test_reorder_roles)
     ck_assert_int_eq(position(cast.chief_role), 3);
     ck_assert_int_eq(position(cast.low_role), 2);
     ck_assert_int_eq(move(cast.chief, cast.aide_role, 2), ST_OK);
-    ck_assert_uint_eq(world_entries(), 2);
+    ck_assert_uint_eq(world_entries(), 4); /* two roles, and the audit log of both */
     ck_assert_int_eq(position(cast.aide_role), 2);
 }
 END_TEST
@@ -378,7 +378,7 @@ START_TEST(test_kick)
     ck_assert_int_eq(kick(cast.aide, 12345), ST_UNKNOWN_MEMBER);
     int64_t before = epoch(cast.guild);
     ck_assert_int_eq(kick(cast.aide, cast.plain), ST_OK);
-    ck_assert_uint_eq(world_entries(), 2);
+    ck_assert_uint_eq(world_entries(), 3); /* the third: the audit log */
     ck_assert_uint_eq(world_entry(0)->event->member_remove->user->id, cast.plain);
     ck_assert_uint_eq(world_entry(1)->scope_id, cast.plain);
     ck_assert_uint_eq(world_entry(1)->event->guild_left->position, world_entry(0)->seq);
@@ -514,7 +514,7 @@ START_TEST(test_synced_channels)
     ck_assert_int_eq(see(cast.plain, synced), ST_MISSING_ACCESS); /* born with the category's set */
     ck_assert_int_eq(overwrite(cast.owner, apart, cast.chief, 1, PERM_VIEW_CHANNEL, 0), ST_OK);
     ck_assert_int_eq(overwrite(cast.owner, category, cast.plain, 1, PERM_VIEW_CHANNEL, 0), ST_OK);
-    ck_assert_uint_eq(world_entries(), 2); /* the synced channel and the category */
+    ck_assert_uint_eq(world_entries(), 3); /* the synced channel, the category, the audit log */
     ck_assert_int_eq(see(cast.plain, synced), ST_OK);
     ck_assert_int_eq(see(cast.plain, apart), ST_MISSING_ACCESS);
     Hubbub__V1__ChannelRequest req = HUBBUB__V1__CHANNEL_REQUEST__INIT;
@@ -522,7 +522,7 @@ START_TEST(test_synced_channels)
     PB_SET(&req, channel_id, category);
     ck_assert_int_eq(DO(cast.plain, channels, delete, &req, &resp), ST_MISSING_PERMISSIONS);
     ck_assert_int_eq(DO(cast.owner, channels, delete, &req, &resp), ST_OK);
-    ck_assert_uint_eq(world_entries(), 3); /* two orphans, then the category */
+    ck_assert_uint_eq(world_entries(), 4); /* two orphans, the category, the audit log */
     ck_assert_uint_eq(world_entry(0)->event->channel_update->parent_id, 0);
     ck_assert_uint_eq(world_entry(2)->event->channel_delete->id, category);
     check_feeds();

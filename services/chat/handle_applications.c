@@ -2,6 +2,7 @@
  * the application's id. */
 #include "lib/wire/wire.h"
 #include "services/chat/access.h"
+#include "services/chat/audit.h"
 #include "services/chat/credentials.h"
 #include "services/chat/handlers.h"
 #include "services/chat/membership.h"
@@ -262,9 +263,10 @@ static status add_bot(struct call *c, struct change *ch, const struct access *ac
                          DB_ID(actor->guild_id), DB_ID(app->bot->id), DB_ID(role_id));
     if (st == ST_OK)
         st = rows_load_member(c, change_db(ch), actor->guild_id, app->bot->id, &member);
-    if (st == ST_OK)
-        rows_add_joined(c, ch, actor->guild_id, member);
-    return st;
+    if (st != ST_OK)
+        return st;
+    rows_add_joined(c, ch, actor->guild_id, member);
+    return audit_act(c, ch, actor->guild_id, AUDIT_BOT_ADD, app->bot->id);
 }
 
 static bool asks_for_bot(const char *scope)

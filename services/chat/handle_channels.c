@@ -3,8 +3,10 @@
  * A channel made in a category without overwrites of its own takes the category's; while the two sets are equal the
  * channel is "synced", and a change of the category's set is copied to it in the same transaction (PROTOCOL section
  * 14). */
+#include "lib/base/log.h"
 #include "lib/wire/wire.h"
 #include "services/chat/access.h"
+#include "services/chat/audit.h"
 #include "services/chat/handlers.h"
 #include "services/chat/names.h"
 #include "services/chat/rows.h"
@@ -168,6 +170,51 @@ static status copy_overwrites(struct change *ch, uint64_t category_id, const uin
     return st;
 }
 
+/* ---- The audit log --------------------------------------------------------------------------------------------- */
+
+static Hubbub__V1__AuditEntry *audit_channel(struct call *c, enum audit_action action,
+                                             const Hubbub__V1__Channel *before, const Hubbub__V1__Channel *after)
+{
+    static const char *const overwrites[] = {"permission_overwrites", NULL};
+    Hubbub__V1__AuditEntry *e = audit_entry(c, action, before ? before->id : after->id);
+    audit_compare(c, e, &hubbub__v1__channel__wire, before, after, AUDIT_CHANNEL_FIELDS);
+    if (!before || !after)
+        audit_compare(c, e, &hubbub__v1__channel__wire, before, after, overwrites);
+    return e;
+}
+
+static Hubbub__V1__AuditEntry *audit_overwrite(struct call *c, uint64_t channel_id, const Hubbub__V1__Overwrite *before,
+                                               const Hubbub__V1__Overwrite *after)
+{
+    const Hubbub__V1__Overwrite *any = before ? before : after;
+    enum audit_action action = !before  ? AUDIT_OVERWRITE_CREATE
+                               : !after ? AUDIT_OVERWRITE_DELETE
+                                        : AUDIT_OVERWRITE_UPDATE;
+    Hubbub__V1__AuditEntry *e = audit_entry(c, action, channel_id);
+    audit_compare(c, e, &hubbub__v1__overwrite__wire, before, after, AUDIT_OVERWRITE_FIELDS);
+    Hubbub__V1__AuditOptions *o = audit_options(c, e);
+    PB_SET(o, id, any->id);
+    o->type = any->type ? "1" : "0";
+    return e;
+}
+
+/* The channel's edit, and an entry for each of its overwrites that is another one now. */
+static status audit_edit(struct call *c, struct change *ch, const Hubbub__V1__Channel *before,
+                         const Hubbub__V1__Channel *after)
+{
+    struct overwrite_set old = {before->permission_overwrites, before->n_permission_overwrites},
+                         new = {after->permission_overwrites, after->n_permission_overwrites};
+    Hubbub__V1__AuditEntry **entries = ARENA_ARRAY(call_arena(c), Hubbub__V1__AuditEntry *, old.n + new.n + 1);
+    size_t n = 0;
+    entries[n++] = audit_channel(c, AUDIT_CHANNEL_UPDATE, before, after);
+    for (size_t i = 0; i < new.n; i++)
+        entries[n++] = audit_overwrite(c, after->id, find_overwrite(old, new.items[i]->id), new.items[i]);
+    for (size_t i = 0; i < old.n; i++)
+        if (!find_overwrite(new, old.items[i]->id))
+            entries[n++] = audit_overwrite(c, after->id, old.items[i], NULL);
+    return audit_add_all(c, ch, after->guild_id, entries, n);
+}
+
 /* ---- Create ---------------------------------------------------------------------------------------------------- */
 
 static status check_room(struct call *c, struct change *ch, uint64_t guild_id)
@@ -179,8 +226,19 @@ static status check_room(struct call *c, struct change *ch, uint64_t guild_id)
     return st;
 }
 
-/* A category of the guild with room for one more. 0: none is wanted. */
-static status check_parent(struct call *c, struct change *ch, uint64_t guild_id, uint64_t parent_id, int type)
+/* A channel's place in a category that the caller may not view is not the caller's to choose. */
+static status check_view(struct call *c, struct change *ch, const struct access *a, uint64_t channel_id)
+{
+    Hubbub__V1__Channel *channel;
+    status st = rows_load_channel(c, change_db(ch), channel_id, &channel);
+    if (st == ST_OK && !(access_in(c, a, channel) & PERM_VIEW_CHANNEL))
+        st =
+            call_fail(c, ST_MISSING_ACCESS, "user %" PRIu64 " may not view channel %" PRIu64, call_user(c), channel_id);
+    return st;
+}
+
+/* A category of the guild that the caller views, with room for one more. 0: none is wanted. */
+static status check_parent(struct call *c, struct change *ch, const struct access *a, uint64_t parent_id, int type)
 {
     struct db_rows *rows;
     if (!parent_id)
@@ -190,13 +248,13 @@ static status check_parent(struct call *c, struct change *ch, uint64_t guild_id,
     status st = change_query(ch, &rows,
                              "SELECT (SELECT count(*) FROM channels WHERE guild_id = $2 AND parent_id = $1) "
                              "FROM channels WHERE id = $1 AND guild_id = $2 AND type = 4",
-                             DB_ID(parent_id), DB_ID(guild_id));
+                             DB_ID(parent_id), DB_ID(a->guild_id));
     if (st == ST_OK && !db_count(rows))
         st = call_fail_field(c, "parent_id", "CHANNEL_PARENT_INVALID", "Category does not exist");
     if (st == ST_OK && db_i64(rows, 0, 0) >= CHILDREN_MAX)
         st = call_fail_field(c, "parent_id", "CHANNEL_PARENT_MAX_CHANNELS",
                              "Maximum number of channels in category reached (50)");
-    return st;
+    return st == ST_OK ? check_view(c, ch, a, parent_id) : st;
 }
 
 static status normalise_name(struct call *c, const char *given, int type, const char **ret)
@@ -248,7 +306,7 @@ static status create(struct call *c, const Hubbub__V1__CreateChannelRequest *req
     if (st == ST_OK)
         st = check_room(c, ch, a.guild_id);
     if (st == ST_OK)
-        st = check_parent(c, ch, a.guild_id, req->parent_id, req->type);
+        st = check_parent(c, ch, &a, req->parent_id, req->type);
     if (st == ST_OK)
         st = insert_channel(c, ch, req, name, &id);
     if (st == ST_OK)
@@ -258,7 +316,9 @@ static status create(struct call *c, const Hubbub__V1__CreateChannelRequest *req
     if (st != ST_OK)
         return st;
     change_add(ch, a.guild_id, id, 0, ROWS_EVENT(call_arena(c), channel_create, channel));
-    st = change_commit(ch);
+    st = audit_add(c, ch, a.guild_id, audit_channel(c, AUDIT_CHANNEL_CREATE, NULL, channel));
+    if (st == ST_OK)
+        st = change_commit(ch);
     if (st == ST_OK)
         *resp = *channel;
     return st;
@@ -355,12 +415,14 @@ static status edit(struct call *c, const Hubbub__V1__EditChannelRequest *req, Hu
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
     const char *name = NULL;
-    Hubbub__V1__Channel *channel;
+    Hubbub__V1__Channel *before, *channel;
     status st = access_begin_channel(c, req->channel_id, PERM_MANAGE_CHANNELS, &ch, &a);
+    if (st == ST_OK)
+        st = rows_load_channel(c, change_db(ch), a.channel_id, &before);
     if (st == ST_OK && req->name && *req->name)
         st = normalise_name(c, req->name, a.channel_type, &name);
     if (st == ST_OK && req->parent_id != a.parent_id)
-        st = check_parent(c, ch, a.guild_id, req->parent_id, a.channel_type);
+        st = check_parent(c, ch, &a, req->parent_id, a.channel_type);
     if (st == ST_OK && WIRE_PRESENT_IN(req, 6))
         st = replace_overwrites(c, ch, &a,
                                 (struct overwrite_set){req->permission_overwrites, req->n_permission_overwrites});
@@ -368,6 +430,8 @@ static status edit(struct call *c, const Hubbub__V1__EditChannelRequest *req, Hu
         st = update_channel(ch, req, name);
     if (st == ST_OK)
         st = tell_update(c, ch, a.channel_id, &channel);
+    if (st == ST_OK)
+        st = audit_edit(c, ch, before, channel);
     if (st == ST_OK)
         st = change_commit(ch);
     if (st == ST_OK)
@@ -429,7 +493,9 @@ static status delete_channel(struct call *c, const Hubbub__V1__ChannelRequest *r
         return st;
     change_add(ch, a.guild_id, a.channel_id, 0, ROWS_EVENT(call_arena(c), channel_delete, channel));
     change_fence(ch, a.guild_id);
-    st = change_commit(ch);
+    st = audit_add(c, ch, a.guild_id, audit_channel(c, AUDIT_CHANNEL_DELETE, channel, NULL));
+    if (st == ST_OK)
+        st = change_commit(ch);
     if (st == ST_OK)
         *resp = *channel;
     return st;
@@ -488,22 +554,84 @@ static status check_children(struct call *c, struct change *ch, uint64_t guild_i
     return st;
 }
 
-/* lock_permissions: the channel takes its parent's set. Needs MANAGE_ROLES, and the bits that change. */
+static const Hubbub__V1__Channel *channel_of(Hubbub__V1__Channel *const *all, size_t n, uint64_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (all[i]->id == id)
+            return all[i];
+    return NULL;
+}
+
+/* Every channel that moves, and every category that one moves to, is viewed by the caller, and one that changes its
+ * category is managed: the bits that the guild's roles give may be denied there. Call when check_moves said ST_OK. */
+static status check_reach(struct call *c, struct change *ch, const struct access *a, const struct moves *m)
+{
+    Hubbub__V1__Channel **all;
+    size_t n;
+    status st = rows_load_channels(c, change_db(ch), a->guild_id, &all, &n);
+    for (size_t i = 0; st == ST_OK && i < m->n; i++) {
+        const Hubbub__V1__Channel *channel = channel_of(all, n, m->ids[i]);
+        const Hubbub__V1__Channel *parent = m->parents[i] > 0 ? channel_of(all, n, (uint64_t)m->parents[i]) : NULL;
+        bool moves = m->parents[i] >= 0 && (uint64_t)m->parents[i] != channel->parent_id;
+        uint64_t here = access_in(c, a, channel);
+        if (!(here & PERM_VIEW_CHANNEL) || (moves && parent && !(access_in(c, a, parent) & PERM_VIEW_CHANNEL)))
+            st = call_fail(c, ST_MISSING_ACCESS, "user %" PRIu64 " may not view channel %" PRIu64 " or its category",
+                           call_user(c), channel->id);
+        else if (moves && !(here & PERM_MANAGE_CHANNELS))
+            st = call_fail(c, ST_MISSING_PERMISSIONS, "user %" PRIu64 " does not manage channel %" PRIu64, call_user(c),
+                           channel->id);
+    }
+    return st;
+}
+
+/* lock_permissions: the channel takes its parent's set. Needs MANAGE_ROLES and the bits that change, in the channel. */
 static status lock_permissions(struct call *c, struct change *ch, const struct access *a, uint64_t channel_id)
 {
     Hubbub__V1__Channel *channel, *parent;
-    status st = access_require(c, a, PERM_MANAGE_ROLES);
-    if (st == ST_OK)
-        st = rows_load_channel(c, change_db(ch), channel_id, &channel);
+    struct access here = *a;
+    status st = rows_load_channel(c, change_db(ch), channel_id, &channel);
+    if (st != ST_OK)
+        return st;
+    here.permissions = access_in(c, a, channel);
+    st = access_require(c, &here, PERM_MANAGE_ROLES);
     if (st != ST_OK || !channel->parent_id)
         return st;
     st = rows_load_channel(c, change_db(ch), channel->parent_id, &parent);
     if (st == ST_OK)
-        st =
-            check_change(c, a, (struct overwrite_set){channel->permission_overwrites, channel->n_permission_overwrites},
-                         (struct overwrite_set){parent->permission_overwrites, parent->n_permission_overwrites});
+        st = check_change(c, &here,
+                          (struct overwrite_set){channel->permission_overwrites, channel->n_permission_overwrites},
+                          (struct overwrite_set){parent->permission_overwrites, parent->n_permission_overwrites});
     change_fence(ch, a->guild_id);
     return st == ST_OK ? copy_overwrites(ch, parent->id, &channel_id, 1) : st;
+}
+
+struct channel_set {
+    Hubbub__V1__Channel **items;
+    size_t n;
+};
+
+static const Hubbub__V1__Channel *find_channel(const struct channel_set *set, uint64_t id)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (set->items[i]->id == id)
+            return set->items[i];
+    log_fatal("channel %" PRIu64 " was not there before it moved", id);
+}
+
+/* The update and the audit entry of each that was named. The overwrites that lock_permissions gave it are not told one
+ * by one: the category's have their entries. */
+static status tell_moves(struct call *c, struct change *ch, uint64_t guild_id, const struct channel_set *before,
+                         const struct db_rows *moved)
+{
+    Hubbub__V1__AuditEntry **entries = ARENA_ARRAY(call_arena(c), Hubbub__V1__AuditEntry *, db_count(moved));
+    Hubbub__V1__Channel *now;
+    for (unsigned i = 0; i < db_count(moved); i++) {
+        status st = tell_update(c, ch, db_u64(moved, i, 0), &now);
+        if (st != ST_OK)
+            return st;
+        entries[i] = audit_channel(c, AUDIT_CHANNEL_UPDATE, find_channel(before, now->id), now);
+    }
+    return audit_add_all(c, ch, guild_id, entries, db_count(moved));
 }
 
 static status reorder(struct call *c, const Hubbub__V1__ReorderChannelsRequest *req, Hubbub__V1__Empty *resp)
@@ -511,10 +639,15 @@ static status reorder(struct call *c, const Hubbub__V1__ReorderChannelsRequest *
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
     struct db_rows *rows;
+    struct channel_set before;
     struct moves m = read_moves(c, req);
     status st = access_begin_guild(c, req->guild_id, 0, PERM_MANAGE_CHANNELS, &ch, &a);
     if (st == ST_OK)
         st = check_moves(c, ch, a.guild_id, &m);
+    if (st == ST_OK)
+        st = check_reach(c, ch, &a, &m);
+    if (st == ST_OK)
+        st = rows_load_channels(c, change_db(ch), a.guild_id, &before.items, &before.n);
     if (st == ST_OK)
         st = change_query(
             ch, &rows,
@@ -530,9 +663,7 @@ static status reorder(struct call *c, const Hubbub__V1__ReorderChannelsRequest *
             st = lock_permissions(c, ch, &a, req->positions[i]->id);
     if (st != ST_OK)
         return st;
-    size_t n;
-    uint64_t *ids = ids_of(c, rows, &n);
-    st = tell_updates(c, ch, ids, n);
+    st = tell_moves(c, ch, a.guild_id, &before, rows);
     return st == ST_OK ? change_commit(ch) : st;
 }
 
@@ -549,7 +680,7 @@ static status put_overwrite(struct call *c, const Hubbub__V1__PutOverwriteReques
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
     struct db_rows *rows;
-    Hubbub__V1__Channel *channel;
+    Hubbub__V1__Channel *channel, *edited;
     status st = access_begin_channel(c, req->channel_id, PERM_MANAGE_ROLES, &ch, &a);
     if (st == ST_OK)
         st = rows_load_channel(c, change_db(ch), a.channel_id, &channel);
@@ -574,7 +705,9 @@ static status put_overwrite(struct call *c, const Hubbub__V1__PutOverwriteReques
         return call_fail(c, ST_MAX_OVERWRITES, "channel %" PRIu64 " has %d overwrites", a.channel_id, OVERWRITES_MAX);
     st = replace_overwrites(c, ch, &a, (struct overwrite_set){after, n});
     if (st == ST_OK)
-        st = tell_update(c, ch, a.channel_id, &channel);
+        st = tell_update(c, ch, a.channel_id, &edited);
+    if (st == ST_OK)
+        st = audit_edit(c, ch, channel, edited);
     return st == ST_OK ? change_commit(ch) : st;
 }
 
@@ -582,7 +715,7 @@ static status delete_overwrite(struct call *c, const Hubbub__V1__OverwriteReques
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
-    Hubbub__V1__Channel *channel;
+    Hubbub__V1__Channel *channel, *edited;
     status st = access_begin_channel(c, req->channel_id, PERM_MANAGE_ROLES, &ch, &a);
     if (st == ST_OK)
         st = rows_load_channel(c, change_db(ch), a.channel_id, &channel);
@@ -598,7 +731,9 @@ static status delete_overwrite(struct call *c, const Hubbub__V1__OverwriteReques
         return call_fail(c, ST_UNKNOWN_OVERWRITE, "no overwrite of %" PRIu64, req->overwrite_id);
     st = replace_overwrites(c, ch, &a, (struct overwrite_set){after, n});
     if (st == ST_OK)
-        st = tell_update(c, ch, a.channel_id, &channel);
+        st = tell_update(c, ch, a.channel_id, &edited);
+    if (st == ST_OK)
+        st = audit_edit(c, ch, channel, edited);
     return st == ST_OK ? change_commit(ch) : st;
 }
 

@@ -167,10 +167,17 @@ static status get_member(struct call *c, const Hubbub__V1__GetMemberRequest *req
     return ST_OK;
 }
 
+static status search_members(struct call *c, const Hubbub__V1__SearchMembersRequest *req,
+                             Hubbub__V1__SearchMembersResponse *ret)
+{
+    return feed_store_members(c, req, ret);
+}
+
 const struct hubbub__v1__feeds__handlers feeds_handlers = {
     .heads = heads,
     .read = read_feed,
     .snapshot = snapshot,
     .open_session = open_session,
+    .search_members = search_members,
     .get_member = get_member,
 };

@@ -1,6 +1,7 @@
 /* handle_guilds.c - the Guilds service. */
 #include "lib/wire/wire.h"
 #include "services/chat/access.h"
+#include "services/chat/audit.h"
 #include "services/chat/handlers.h"
 #include "services/chat/membership.h"
 #include "services/chat/rows.h"
@@ -204,8 +205,10 @@ static status edit(struct call *c, const Hubbub__V1__EditGuildRequest *req, Hubb
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
-    Hubbub__V1__Guild *guild;
+    Hubbub__V1__Guild *before, *guild;
     status st = access_begin_guild(c, req->guild_id, 0, PERM_MANAGE_GUILD, &ch, &a);
+    if (st == ST_OK)
+        st = rows_load_guild(c, change_db(ch), a.guild_id, &before);
     if (st == ST_OK)
         st = check_owner(c, ch, &a, req->owner_id);
     if (st == ST_OK)
@@ -219,7 +222,11 @@ static status edit(struct call *c, const Hubbub__V1__EditGuildRequest *req, Hubb
     if (st != ST_OK)
         return st;
     change_add(ch, a.guild_id, a.guild_id, 0, ROWS_EVENT(call_arena(c), guild_update, guild));
-    st = change_commit(ch);
+    Hubbub__V1__AuditEntry *e = audit_entry(c, AUDIT_GUILD_UPDATE, a.guild_id);
+    audit_compare(c, e, &hubbub__v1__guild__wire, before, guild, AUDIT_GUILD_FIELDS);
+    st = audit_add(c, ch, a.guild_id, e);
+    if (st == ST_OK)
+        st = change_commit(ch);
     if (st == ST_OK)
         *resp = *guild;
     return st;

@@ -1,5 +1,6 @@
 /* handle_invites.c - the Invites service. Codes are 8 letters or digits, guessed with chance 2^-47. */
 #include "services/chat/access.h"
+#include "services/chat/audit.h"
 #include "services/chat/credentials.h"
 #include "services/chat/handlers.h"
 #include "services/chat/invites.h"
@@ -18,6 +19,15 @@ static status load_invite(struct call *c, struct db *d, const char *code, bool w
         return call_fail(c, ST_UNKNOWN_INVITE, "no such invite");
     *ret = rows_invite(call_arena(c), rows, 0, 0, with_meta);
     return ST_OK;
+}
+
+static Hubbub__V1__AuditEntry *audit_invite(struct call *c, enum audit_action action, const Hubbub__V1__Invite *before,
+                                            const Hubbub__V1__Invite *after)
+{
+    Hubbub__V1__AuditEntry *e = audit_entry(c, action, 0);
+    audit_compare(c, e, &hubbub__v1__invite__wire, before, after, AUDIT_INVITE_FIELDS);
+    PB_SET(audit_options(c, e), channel_id, (before ? before : after)->channel->id);
+    return e;
 }
 
 /* ---- Create ---------------------------------------------------------------------------------------------------- */
@@ -95,9 +105,10 @@ static status insert_invite(struct call *c, struct change *ch, const struct acce
                           DB_I64(req->max_age), DB_I64(req->max_uses), DB_BOOL(req->temporary));
     if (st == ST_OK)
         st = load_invite(c, change_db(ch), code, true, ret);
-    if (st == ST_OK)
-        add_invite_create(c, ch, *ret);
-    return st;
+    if (st != ST_OK)
+        return st;
+    add_invite_create(c, ch, *ret);
+    return audit_add(c, ch, a->guild_id, audit_invite(c, AUDIT_INVITE_CREATE, NULL, *ret));
 }
 
 static status create(struct call *c, const Hubbub__V1__CreateInviteRequest *req, Hubbub__V1__Invite *resp)
@@ -299,7 +310,9 @@ static status delete_invite(struct call *c, const Hubbub__V1__InviteRequest *req
     if (st != ST_OK)
         return st;
     add_invite_delete(c, ch, guild_id, invite->channel->id, invite->code);
-    st = change_commit(ch);
+    st = audit_add(c, ch, guild_id, audit_invite(c, AUDIT_INVITE_DELETE, invite, NULL));
+    if (st == ST_OK)
+        st = change_commit(ch);
     if (st == ST_OK)
         *resp = *invite;
     return st;

@@ -2,6 +2,8 @@
 #include "lib/base/clock.h"
 #include "lib/wire/wire.h"
 #include "services/chat/access.h"
+#include "services/chat/audit.h"
+#include "services/chat/feed_store.h"
 #include "services/chat/handlers.h"
 #include "services/chat/membership.h"
 #include "services/chat/rows.h"
@@ -33,6 +35,30 @@ static status list(struct call *c, const Hubbub__V1__ListMembersRequest *req, Hu
     return ST_OK;
 }
 
+static status search(struct call *c, const Hubbub__V1__FindMembersRequest *req, Hubbub__V1__MemberList *resp)
+{
+    Hubbub__V1__SearchMembersRequest asked = HUBBUB__V1__SEARCH_MEMBERS_REQUEST__INIT;
+    Hubbub__V1__SearchMembersResponse found = HUBBUB__V1__SEARCH_MEMBERS_RESPONSE__INIT;
+    {
+        DB_LEASED struct db *d = NULL;
+        struct access a;
+        status st = chat_lease(c, &d);
+        if (st == ST_OK)
+            st = access_guild(c, d, req->guild_id, &a);
+        if (st != ST_OK)
+            return st;
+    }
+    PB_SET(&asked, guild_id, req->guild_id);
+    PB_SET(&asked, limit, (uint32_t)req->limit);
+    asked.query = req->query;
+    status st = feed_store_members(c, &asked, &found);
+    if (st != ST_OK)
+        return st;
+    resp->members = found.members;
+    resp->n_members = found.n_members;
+    return ST_OK;
+}
+
 static status read_member(struct call *c, uint64_t guild_id, uint64_t user_id, Hubbub__V1__Member *resp)
 {
     DB_LEASED struct db *d = NULL;
@@ -61,7 +87,8 @@ static status get_self(struct call *c, const Hubbub__V1__GuildRequest *req, Hubb
 /* ---- What an edit needs ---------------------------------------------------------------------------------------- */
 
 struct target {
-    struct access access; /* the member's own rank */
+    struct access access;       /* the member's own rank */
+    Hubbub__V1__Member *before; /* any edit */
     bool self;
 };
 
@@ -71,7 +98,7 @@ static status find_target(struct call *c, struct change *ch, const struct access
     status st = access_of(c, change_db(ch), a->guild_id, user_id, &t->access);
     if (st == ST_OK && !t->access.member)
         st = call_fail(c, ST_UNKNOWN_MEMBER, "user %" PRIu64 " is no member", user_id);
-    return st;
+    return st == ST_OK ? rows_load_member(c, change_db(ch), a->guild_id, user_id, &t->before) : st;
 }
 
 /* The bits, and a rank above the target's. */
@@ -161,15 +188,57 @@ static status set_timeout(struct call *c, struct change *ch, const struct access
     return st;
 }
 
-/* The member as it is now, told to the guild. */
-static status finish(struct call *c, struct change *ch, uint64_t guild_id, uint64_t user_id, Hubbub__V1__Member *resp)
+/* The roles that are in the first set only, with their names. */
+static status named_difference(struct call *c, struct change *ch, const Hubbub__V1__Member *of,
+                               const Hubbub__V1__Member *without, Hubbub__V1__AuditRoles *ret)
+{
+    struct arena *a = call_arena(c);
+    struct db_rows *rows;
+    status st = change_query(ch, &rows,
+                             "SELECT id, name FROM roles WHERE id = ANY ($1::bigint[]) AND id <> ALL ($2::bigint[]) "
+                             "ORDER BY position DESC, id",
+                             DB_IDS(of->roles, of->n_roles), DB_IDS(without->roles, without->n_roles));
+    if (st != ST_OK)
+        return st;
+    ret->n_roles = db_count(rows);
+    ret->roles = ARENA_ARRAY(a, Hubbub__V1__AuditRole *, ret->n_roles);
+    for (unsigned i = 0; i < ret->n_roles; i++) {
+        ret->roles[i] = PB_NEW(a, Hubbub__V1__AuditRole, hubbub__v1__audit_role);
+        PB_SET(ret->roles[i], id, db_u64(rows, i, 0));
+        ret->roles[i]->name = (char *)db_text(rows, i, 1);
+    }
+    return ST_OK;
+}
+
+static status audit_member(struct call *c, struct change *ch, uint64_t guild_id, const Hubbub__V1__Member *before,
+                           const Hubbub__V1__Member *after)
+{
+    Hubbub__V1__AuditRoles added = HUBBUB__V1__AUDIT_ROLES__INIT, removed = added;
+    Hubbub__V1__AuditEntry *edited = audit_entry(c, AUDIT_MEMBER_UPDATE, after->user->id);
+    Hubbub__V1__AuditEntry *given = audit_entry(c, AUDIT_MEMBER_ROLE_UPDATE, after->user->id);
+    audit_compare(c, edited, &hubbub__v1__member__wire, before, after, AUDIT_MEMBER_FIELDS);
+    status st = named_difference(c, ch, after, before, &added);
+    if (st == ST_OK)
+        st = named_difference(c, ch, before, after, &removed);
+    if (st != ST_OK)
+        return st;
+    audit_roles(c, given, "$add", &added);
+    audit_roles(c, given, "$remove", &removed);
+    return audit_add_all(c, ch, guild_id, (Hubbub__V1__AuditEntry *[]){edited, given}, 2);
+}
+
+/* The member as it is now, told to the guild. before: as it was when the change began. */
+static status finish(struct call *c, struct change *ch, uint64_t guild_id, const Hubbub__V1__Member *before,
+                     Hubbub__V1__Member *resp)
 {
     Hubbub__V1__Member *member;
-    status st = rows_load_member(c, change_db(ch), guild_id, user_id, &member);
+    status st = rows_load_member(c, change_db(ch), guild_id, before->user->id, &member);
     if (st != ST_OK)
         return st;
     rows_add_member_update(c, ch, guild_id, member);
-    st = change_commit(ch);
+    st = audit_member(c, ch, guild_id, before, member);
+    if (st == ST_OK)
+        st = change_commit(ch);
     if (st == ST_OK && resp)
         *resp = *member;
     return st;
@@ -213,7 +282,7 @@ static status edit(struct call *c, const Hubbub__V1__EditMemberRequest *req, Hub
         if (st == ST_OK)
             st = set_timeout(c, ch, &a, &t, req->communication_disabled_until);
     }
-    return st == ST_OK ? finish(c, ch, a.guild_id, req->user_id, resp) : st;
+    return st == ST_OK ? finish(c, ch, a.guild_id, t.before, resp) : st;
 }
 
 static status edit_self(struct call *c, const Hubbub__V1__EditSelfRequest *req, Hubbub__V1__Member *resp)
@@ -222,10 +291,13 @@ static status edit_self(struct call *c, const Hubbub__V1__EditSelfRequest *req, 
         return read_member(c, req->guild_id, call_user(c), resp);
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
+    Hubbub__V1__Member *before;
     status st = access_begin_guild(c, req->guild_id, 0, PERM_CHANGE_NICKNAME, &ch, &a);
     if (st == ST_OK)
+        st = rows_load_member(c, change_db(ch), a.guild_id, call_user(c), &before);
+    if (st == ST_OK)
         st = set_nick(ch, a.guild_id, call_user(c), req->nick);
-    return st == ST_OK ? finish(c, ch, a.guild_id, call_user(c), resp) : st;
+    return st == ST_OK ? finish(c, ch, a.guild_id, before, resp) : st;
 }
 
 static status change_role(struct call *c, const Hubbub__V1__MemberRoleRequest *req, bool add)
@@ -250,7 +322,7 @@ static status change_role(struct call *c, const Hubbub__V1__MemberRoleRequest *r
                           "UPDATE members SET roles = array_remove(roles, $3) WHERE guild_id = $1 AND user_id = $2",
                           DB_ID(a.guild_id), DB_ID(req->user_id), DB_ID(req->role_id));
     change_fence(ch, a.guild_id); /* a role can deny as well as allow */
-    return st == ST_OK ? finish(c, ch, a.guild_id, req->user_id, NULL) : st;
+    return st == ST_OK ? finish(c, ch, a.guild_id, t.before, NULL) : st;
 }
 
 static status add_role(struct call *c, const Hubbub__V1__MemberRoleRequest *req, Hubbub__V1__Empty *resp)
@@ -292,12 +364,15 @@ static status kick(struct call *c, const Hubbub__V1__MemberRequest *req, Hubbub_
         st = require_above(c, &a, &t, PERM_KICK_MEMBERS);
     if (st == ST_OK)
         st = member_remove(c, ch, a.guild_id, req->user_id);
+    if (st == ST_OK)
+        st = audit_act(c, ch, a.guild_id, AUDIT_MEMBER_KICK, req->user_id);
     return st == ST_OK ? change_commit(ch) : st;
 }
 
 const struct hubbub__v1__members__handlers members_handlers = {
     .list = list,
     .get = get,
+    .search = search,
     .get_self = get_self,
     .edit = edit,
     .edit_self = edit_self,

@@ -7,67 +7,22 @@
 #include "lib/base/clock.h"
 #include "lib/wire/wire.h"
 #include "services/chat/access.h"
+#include "services/chat/audit.h"
 #include "services/chat/chat.h"
 #include "services/chat/handlers.h"
 #include "services/chat/message_content.h"
-#include "services/chat/message_rows.h"
+#include "services/chat/message_remove.h"
+#include "services/chat/messages.h"
+#include "services/chat/slow_mode.h"
 #include "services/chat/writer.h"
 #include <inttypes.h>
 #include <string.h>
 
 enum { NONCE_MS = 10 * 60 * 1000 }; /* how long an enforced nonce gives the earlier message */
 enum { STALE_TRIES = 8, PAGE_DEFAULT = 50, PAGE_MAX = 100, FILES_MAX = 10 };
+enum { BULK_MIN = 2, BULK_MAX = 100, BULK_DAYS = 14 };
 /* Field numbers of EditMessageRequest. */
 enum { EDIT_CONTENT = 3, EDIT_EMBEDS = 4, EDIT_FLAGS = 6, EDIT_ATTACHMENTS = 7 };
-
-static bool takes_messages(int channel_type)
-{
-    return channel_type == CHANNEL_TEXT || channel_type == CHANNEL_VOICE;
-}
-
-/* The caller in a channel that has messages. */
-static status access_messages(struct call *c, struct db *d, uint64_t channel_id, struct access *ret)
-{
-    struct access a;
-    status st = access_channel(c, d, channel_id, &a);
-    if (st != ST_OK)
-        return st;
-    if (!takes_messages(a.channel_type))
-        return call_fail(c, ST_NON_TEXT_CHANNEL, "channel %" PRIu64 " is of type %d", channel_id, a.channel_type);
-    *ret = a;
-    return ST_OK;
-}
-
-static status load_message(struct call *c, struct db *d, uint64_t channel_id, uint64_t message_id,
-                           Hubbub__V1__Message **ret)
-{
-    struct db_rows *r;
-    status st =
-        chat_query(c, d, &r,
-                   "SELECT " ROWS_MESSAGE
-                   " FROM messages x LEFT JOIN users u ON u.id = x.author_id WHERE x.channel_id = $1 AND x.id = $2",
-                   DB_ID(channel_id), DB_ID(message_id));
-    if (st != ST_OK)
-        return st;
-    if (db_count(r) == 0)
-        return call_fail(c, ST_UNKNOWN_MESSAGE, "no message %" PRIu64, message_id);
-    *ret = rows_message(call_arena(c), r, 0, 0, chat_public_url(c));
-    return ST_OK;
-}
-
-/* The author's member as an event shows it; *ret stays NULL when they left the guild. */
-static status load_author_member(struct call *c, struct db *d, uint64_t guild_id, uint64_t user_id,
-                                 Hubbub__V1__Member **ret)
-{
-    struct db_rows *r;
-    status st = chat_query(c, d, &r,
-                           "SELECT " ROWS_MEMBER
-                           " FROM members m JOIN users u ON u.id = m.user_id WHERE m.guild_id = $1 AND m.user_id = $2",
-                           DB_ID(guild_id), DB_ID(user_id));
-    if (st == ST_OK && db_count(r))
-        *ret = rows_member(call_arena(c), r, 0, 0);
-    return st;
-}
 
 /* ---- Mentions ---------------------------------------------------------------------------------------------------- */
 
@@ -159,9 +114,11 @@ static status require_to_send(struct call *c, const struct access *a, const Hubb
         bits |= PERM_ATTACH_FILES;
     if (req->tts)
         bits |= PERM_SEND_TTS_MESSAGES;
-    if (req->message_reference && req->message_reference->message_id)
-        bits |= PERM_READ_MESSAGE_HISTORY;
-    return access_require(c, a, bits);
+    status st = access_require(c, a, bits);
+    if (st == ST_OK && req->message_reference && req->message_reference->message_id &&
+        !(a->permissions & PERM_READ_MESSAGE_HISTORY))
+        st = call_fail(c, ST_REPLY_NEEDS_HISTORY, "user %" PRIu64 " replies without history", call_user(c));
+    return st;
 }
 
 static const Hubbub__V1__AttachmentInput *input_of(const Hubbub__V1__CreateMessageRequest *req, uint64_t index)
@@ -277,32 +234,19 @@ static status build_message(struct call *c, struct db *d, const struct access *a
     if (st == ST_OK)
         st = set_mentions(c, d, a, req->allowed_mentions, replied_to, m);
     if (st == ST_OK)
+        st = messages_load_references(c, d, &m, 1);
+    if (st == ST_OK)
         *ret = m;
     return st;
 }
 
 struct draft {
     struct access access;
+    const char *key;              /* idempotency */
+    bool claimed;                 /* of slow mode */
     Hubbub__V1__Message *message; /* as GET shows it */
     Hubbub__V1__Member *member;   /* the author's */
 };
-
-static status prepare_draft(struct call *c, const Hubbub__V1__CreateMessageRequest *req, struct draft *ret)
-{
-    DB_LEASED struct db *d = NULL;
-    status st = chat_lease(c, &d);
-    if (st == ST_OK)
-        st = access_messages(c, d, req->channel_id, &ret->access);
-    if (st == ST_OK)
-        st = require_to_send(c, &ret->access, req);
-    if (st == ST_OK)
-        st = build_message(c, d, &ret->access, req, &ret->message);
-    if (st == ST_OK)
-        st = rows_load_member(c, d, ret->access.guild_id, call_user(c), &ret->member);
-    if (st == ST_OK)
-        ret->message->author = ret->member->user;
-    return st;
-}
 
 /* The nonce, when it is to be enforced; else the request's id, which an internal resend keeps. Apart by their first
  * letter. */
@@ -311,6 +255,27 @@ static const char *idempotency_key(struct call *c, const Hubbub__V1__CreateMessa
     if (req->enforce_nonce && req->nonce && *req->nonce)
         return arena_printf(call_arena(c), "n%s", req->nonce);
     return arena_printf(call_arena(c), "r%s", call_request_id(c));
+}
+
+static status prepare_draft(struct call *c, const Hubbub__V1__CreateMessageRequest *req, struct draft *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = messages_access(c, d, req->channel_id, &ret->access);
+    if (st == ST_OK)
+        st = require_to_send(c, &ret->access, req);
+    if (st == ST_OK)
+        st = build_message(c, d, &ret->access, req, &ret->message);
+    if (st == ST_OK)
+        st = rows_load_member(c, d, ret->access.guild_id, call_user(c), &ret->member);
+    if (st != ST_OK)
+        return st;
+    ret->message->author = ret->member->user;
+    ret->key = idempotency_key(c, req);
+    st = slow_mode_claim(c, d, &ret->access, ret->key);
+    ret->claimed = st == ST_OK;
+    return st;
 }
 
 static void add_entry(struct call *c, const struct write_row *row)
@@ -341,7 +306,7 @@ static status answer_duplicate(struct call *c, uint64_t id, struct draft *draft)
         return st;
     draft->message = rows_message(call_arena(c), r, 0, 0, chat_public_url(c));
     draft->message->nonce = nonce;
-    return ST_OK;
+    return messages_complete(c, d, &draft->message, 1);
 }
 
 /* A nonce that was used long ago is free again: ST_STALE starts the request over without its key. */
@@ -354,6 +319,8 @@ static status forget_nonce(struct call *c, const struct write_row *row)
         st = chat_query(
             c, d, &r, "DELETE FROM send_keys WHERE channel_id = $1 AND author_id = $2 AND key = $3 AND message_id = $4",
             DB_ID(row->message->channel_id), DB_ID(row->author_id), DB_TEXT(row->key), DB_ID(row->message->id));
+    if (st == ST_OK)
+        st = slow_mode_forget(c, d, row->message->channel_id, row->key);
     return st == ST_OK ? ST_STALE : st;
 }
 
@@ -366,14 +333,14 @@ static status store_failed(struct call *c, status st)
     return st == ST_STALE ? st : call_fail(c, st, "cannot store the message");
 }
 
-static status store_draft(struct call *c, const Hubbub__V1__CreateMessageRequest *req, struct draft *draft)
+static status store_draft(struct call *c, struct draft *draft)
 {
     struct arena *a = call_arena(c);
     struct write_row row = {
         .scope_id = draft->access.guild_id,
         .author_id = call_user(c),
         .epoch = draft->access.epoch,
-        .key = idempotency_key(c, req),
+        .key = draft->key,
         .message = message_for_event(a, draft->message, draft->access.guild_id, draft->member),
     };
     row.extra = message_pack_extra(a, draft->message, &row.extra_n);
@@ -390,15 +357,24 @@ static status store_draft(struct call *c, const Hubbub__V1__CreateMessageRequest
     return ST_OK;
 }
 
+/* Certainly not stored: slow mode does not count it. */
+static void drop_draft(struct call *c, const struct draft *draft, status st)
+{
+    if (draft->claimed && st != ST_UNAVAILABLE && st != ST_DEADLINE)
+        slow_mode_give_back(c, &draft->access, draft->key);
+}
+
 static status create(struct call *c, const Hubbub__V1__CreateMessageRequest *req, Hubbub__V1__Message *ret)
 {
     for (int i = 0; i < STALE_TRIES; i++) {
         struct draft draft = {0};
         status st = prepare_draft(c, req, &draft);
         if (st == ST_OK)
-            st = store_draft(c, req, &draft);
+            st = store_draft(c, &draft);
         if (st == ST_OK)
             *ret = *draft.message;
+        else
+            drop_draft(c, &draft, st);
         if (st != ST_STALE)
             return st;
     }
@@ -425,11 +401,17 @@ static status append_page(struct page *p, const char *sql, uint64_t id, int limi
     struct db_rows *r;
     struct db_param params[] = {DB_ID(p->channel_id), DB_ID(id > INT64_MAX ? INT64_MAX : id), DB_I64(limit)};
     status st = chat_query_params(p->call, p->db, &r, sql, params, 3);
-    for (unsigned i = 0; st == ST_OK && i < db_count(r); i++) {
-        Hubbub__V1__Message *m = rows_message(call_arena(p->call), r, i, 0, chat_public_url(p->call));
+    if (st != ST_OK)
+        return st;
+    unsigned n = db_count(r);
+    Hubbub__V1__Message **list = ARENA_ARRAY(call_arena(p->call), Hubbub__V1__Message *, n);
+    for (unsigned i = 0; i < n; i++)
+        list[i] = rows_message(call_arena(p->call), r, i, 0, chat_public_url(p->call));
+    st = messages_complete(p->call, p->db, list, n);
+    for (unsigned i = 0; st == ST_OK && i < n; i++) {
         if (p->n++)
             buf_putc(&p->json, ',');
-        wire_write(&p->json, &hubbub__v1__message__wire, &m->base);
+        wire_write(&p->json, &hubbub__v1__message__wire, &list[i]->base);
     }
     return st;
 }
@@ -449,7 +431,7 @@ static status write_page(struct page *p, const Hubbub__V1__ListMessagesRequest *
 static status read_page(struct page *p, const Hubbub__V1__ListMessagesRequest *req)
 {
     struct access a;
-    status st = access_messages(p->call, p->db, req->channel_id, &a);
+    status st = messages_access(p->call, p->db, req->channel_id, &a);
     if (st == ST_OK && (a.permissions & PERM_READ_MESSAGE_HISTORY))
         st = write_page(p, req);
     return st;
@@ -484,11 +466,13 @@ static status get(struct call *c, const Hubbub__V1__MessageRequest *req, Hubbub_
     Hubbub__V1__Message *m;
     status st = chat_lease(c, &d);
     if (st == ST_OK)
-        st = access_messages(c, d, req->channel_id, &a);
+        st = messages_access(c, d, req->channel_id, &a);
     if (st == ST_OK)
         st = access_require(c, &a, PERM_READ_MESSAGE_HISTORY);
     if (st == ST_OK)
-        st = load_message(c, d, req->channel_id, req->message_id, &m);
+        st = messages_load(c, d, req->channel_id, req->message_id, &m);
+    if (st == ST_OK)
+        st = messages_complete(c, d, &m, 1);
     if (st == ST_OK)
         *ret = *m;
     return st;
@@ -583,11 +567,10 @@ static status edit(struct call *c, const Hubbub__V1__EditMessageRequest *req, Hu
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
     Hubbub__V1__Message *m = NULL;
-    Hubbub__V1__Member *member = NULL;
     bool edited = false;
     status st = access_begin_channel(c, req->channel_id, 0, &ch, &a);
     if (st == ST_OK)
-        st = load_message(c, change_db(ch), req->channel_id, req->message_id, &m);
+        st = messages_load(c, change_db(ch), req->channel_id, req->message_id, &m);
     if (st == ST_OK)
         st = may_edit(c, &a, req, m);
     if (st == ST_OK)
@@ -597,11 +580,11 @@ static status edit(struct call *c, const Hubbub__V1__EditMessageRequest *req, Hu
     if (st == ST_OK)
         st = save_edit(c, ch, m, edited);
     if (st == ST_OK)
-        st = load_author_member(c, change_db(ch), a.guild_id, m->author->id, &member);
+        st = messages_complete(c, change_db(ch), &m, 1);
+    if (st == ST_OK)
+        st = messages_add_update(c, ch, &a, m);
     if (st != ST_OK)
         return st;
-    change_add(ch, a.guild_id, m->channel_id, m->id,
-               ROWS_EVENT(call_arena(c), message_update, message_for_event(call_arena(c), m, a.guild_id, member)));
     st = change_commit(ch);
     if (st == ST_OK)
         *ret = *m;
@@ -615,6 +598,15 @@ static bool may_be_deleted(int type)
     return !(type >= 1 && type <= 5) && type != 21; /* PROTOCOL section 16 */
 }
 
+/* Of another's message. */
+static status audit_removal(struct call *c, struct change *ch, const struct access *a, uint64_t author)
+{
+    Hubbub__V1__AuditEntry *e = audit_entry(c, AUDIT_MESSAGE_DELETE, author);
+    PB_SET(audit_options(c, e), channel_id, a->channel_id);
+    audit_options(c, e)->count = "1";
+    return audit_add(c, ch, a->guild_id, e);
+}
+
 static status remove_message(struct call *c, struct change *ch, const struct access *a, uint64_t message_id)
 {
     struct db_rows *r;
@@ -626,12 +618,12 @@ static status remove_message(struct call *c, struct change *ch, const struct acc
         return call_fail(c, ST_UNKNOWN_MESSAGE, "no message %" PRIu64, message_id);
     if (!may_be_deleted((int)db_i64(r, 0, 1)))
         return call_fail(c, ST_SYSTEM_MESSAGE, "message of type %d", (int)db_i64(r, 0, 1));
-    if (db_u64(r, 0, 0) != call_user(c))
+    uint64_t author = db_u64(r, 0, 0);
+    if (author != call_user(c))
         st = access_require(c, a, PERM_MANAGE_MESSAGES);
-    if (st == ST_OK)
-        st = change_query(ch, &r, "DELETE FROM attachments WHERE channel_id = $1 AND message_id = $2",
-                          DB_ID(a->channel_id), DB_ID(message_id));
-    return st;
+    if (st == ST_OK && author != call_user(c))
+        st = audit_removal(c, ch, a, author);
+    return st == ST_OK ? messages_remove_parts(ch, a->channel_id, &message_id, 1) : st;
 }
 
 /* A refusal rolls the removal back. */
@@ -650,6 +642,46 @@ static status delete_message(struct call *c, const Hubbub__V1__MessageRequest *r
     PB_SET(gone, guild_id, a.guild_id);
     change_add(ch, a.guild_id, a.channel_id, req->message_id, ROWS_EVENT(call_arena(c), message_delete, gone));
     return change_commit(ch);
+}
+
+/* ---- Bulk delete ------------------------------------------------------------------------------------------------- */
+
+static status check_bulk(struct call *c, const Hubbub__V1__BulkDeleteRequest *req)
+{
+    int64_t oldest = clock_wall_ms() - BULK_DAYS * 24 * 3600 * INT64_C(1000);
+    if (req->n_messages < BULK_MIN || req->n_messages > BULK_MAX)
+        return call_fail(c, ST_BULK_DELETE_COUNT, "%zu messages", req->n_messages);
+    for (size_t i = 0; i < req->n_messages; i++) {
+        if (snowflake_ms(req->messages[i]) < oldest)
+            return call_fail(c, ST_BULK_DELETE_TOO_OLD, "message %" PRIu64, req->messages[i]);
+        for (size_t j = 0; j < i; j++)
+            if (req->messages[i] == req->messages[j])
+                return call_fail_field(c, "messages", "SET_TYPE_ALREADY_CONTAINS_VALUE",
+                                       "The set already contains this value");
+    }
+    return ST_OK;
+}
+
+static status audit_bulk(struct call *c, struct change *ch, const struct access *a, size_t n)
+{
+    Hubbub__V1__AuditEntry *e = audit_entry(c, AUDIT_MESSAGE_BULK_DELETE, a->channel_id);
+    audit_options(c, e)->count = arena_printf(call_arena(c), "%zu", n);
+    return audit_add(c, ch, a->guild_id, e);
+}
+
+static status bulk_delete(struct call *c, const Hubbub__V1__BulkDeleteRequest *req, Hubbub__V1__Empty *ret)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    struct access a;
+    size_t n = 0;
+    status st = messages_begin(c, req->channel_id, PERM_MANAGE_MESSAGES, &ch, &a);
+    if (st == ST_OK)
+        st = check_bulk(c, req);
+    if (st == ST_OK)
+        st = message_remove_many(c, ch, a.guild_id, a.channel_id, req->messages, req->n_messages, &n);
+    if (st == ST_OK && n)
+        st = audit_bulk(c, ch, &a, n);
+    return st == ST_OK ? change_commit(ch) : st;
 }
 
 /* ---- Attachments ------------------------------------------------------------------------------------------------- */
@@ -683,11 +715,46 @@ static status resolve_attachment(struct call *c, const Hubbub__V1__ResolveAttach
     return ST_OK;
 }
 
+/* ---- Typing ------------------------------------------------------------------------------------------------------ */
+
+static void tell_typing(struct call *c, const struct access *a, Hubbub__V1__Member *member)
+{
+    Hubbub__V1__TypingStarted typing = HUBBUB__V1__TYPING_STARTED__INIT;
+    PB_SET(&typing, channel_id, a->channel_id);
+    PB_SET(&typing, guild_id, a->guild_id);
+    PB_SET(&typing, user_id, call_user(c));
+    PB_SET(&typing, timestamp, clock_wall_ms() / 1000);
+    typing.member = member;
+    Hubbub__V1__Event event = HUBBUB__V1__EVENT__INIT;
+    event.typing_start = &typing;
+    chat_publish_ephemeral(chat_of(c)->bus, "channel", a->channel_id, &event);
+}
+
+/* Nothing is stored: who is away when it is published does not learn of it. */
+static status typing(struct call *c, const Hubbub__V1__TypingRequest *req, Hubbub__V1__Empty *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    struct access a;
+    Hubbub__V1__Member *member = NULL;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = messages_access(c, d, req->channel_id, &a);
+    if (st == ST_OK)
+        st = access_require(c, &a, PERM_SEND_MESSAGES);
+    if (st == ST_OK)
+        st = messages_load_member(c, d, a.guild_id, call_user(c), &member);
+    if (st == ST_OK)
+        tell_typing(c, &a, member);
+    return st;
+}
+
 const struct hubbub__v1__messages__handlers messages_handlers = {
     .create = create,
     .list = list,
     .get = get,
     .edit = edit,
     .delete = delete_message,
+    .bulk_delete = bulk_delete,
     .resolve_attachment = resolve_attachment,
+    .typing = typing,
 };

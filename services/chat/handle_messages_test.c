@@ -6,6 +6,7 @@
 #include "services/chat/testing/fixture.h"
 #include "tests/support/postgres.h"
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -426,6 +427,175 @@ START_TEST(files_live_as_long_as_their_message)
 }
 END_TEST
 
+static status type(uint64_t user, uint64_t channel_id)
+{
+    Hubbub__V1__TypingRequest req = HUBBUB__V1__TYPING_REQUEST__INIT;
+    Hubbub__V1__Empty nothing = HUBBUB__V1__EMPTY__INIT;
+    PB_SET(&req, channel_id, channel_id);
+    return messages_handlers.typing(as(user), &req, &nothing);
+}
+
+START_TEST(typing_needs_the_right_to_send)
+{
+    ck_assert_int_eq(type(FIXTURE_MEMBER, FIXTURE_CHANNEL), ST_OK);
+    ck_assert_int_eq(type(FIXTURE_STRANGER, FIXTURE_CHANNEL), ST_MISSING_ACCESS);
+    ck_assert_int_eq(type(FIXTURE_MEMBER, FIXTURE_CATEGORY), ST_NON_TEXT_CHANNEL);
+    ck_assert_int_eq(type(FIXTURE_MEMBER, 5), ST_UNKNOWN_CHANNEL);
+    fixture_exec(&fixture, "UPDATE roles SET permissions = 1024 WHERE id = 1000");
+    ck_assert_int_eq(type(FIXTURE_MEMBER, FIXTURE_CHANNEL), ST_MISSING_PERMISSIONS);
+    ck_assert_int_eq(type(FIXTURE_OWNER, FIXTURE_CHANNEL), ST_OK);
+}
+END_TEST
+
+/* ---- Replies, bulk deletes, slow mode ---------------------------------------------------------------------------- */
+
+static uint64_t reply(uint64_t user, uint64_t to, status expected, Hubbub__V1__Message *m)
+{
+    Hubbub__V1__CreateMessageRequest req = request("answer");
+    Hubbub__V1__MessageReference ref = HUBBUB__V1__MESSAGE_REFERENCE__INIT;
+    PB_SET(&ref, message_id, to);
+    req.message_reference = &ref;
+    ck_assert_int_eq(create(user, &req, m), expected);
+    return m->id;
+}
+
+static bool refers(const Hubbub__V1__Message *m, const char *text)
+{
+    const char *json =
+        arena_strndup(fixture.arena, (const char *)m->referenced_message.data, m->referenced_message.len);
+    return m->has_referenced_message && strstr(json, text);
+}
+
+START_TEST(a_reply_shows_what_it_answers)
+{
+    uint64_t target = send(FIXTURE_OWNER, "question");
+    Hubbub__V1__Message m;
+    uint64_t id = reply(FIXTURE_MEMBER, target, ST_OK, &m);
+    ck_assert(refers(&m, "\"content\":\"question\""));
+    ck_assert(refers(event()->message_create, "question"));
+    Hubbub__V1__MessageRequest one = HUBBUB__V1__MESSAGE_REQUEST__INIT;
+    PB_SET(&one, channel_id, FIXTURE_CHANNEL);
+    PB_SET(&one, message_id, id);
+    hubbub__v1__message__init(&m);
+    ck_assert_int_eq(messages_handlers.get(as(FIXTURE_MEMBER), &one, &m), ST_OK);
+    ck_assert(refers(&m, "question"));
+    Hubbub__V1__ReadFeedRequest read = HUBBUB__V1__READ_FEED_REQUEST__INIT;
+    Hubbub__V1__ReadFeedResponse told = HUBBUB__V1__READ_FEED_RESPONSE__INIT;
+    PB_SET(&read, scope_id, FIXTURE_GUILD);
+    PB_SET(&read, after, 1);
+    ck_assert_int_eq(feeds_handlers.read(as(0), &read, &told), ST_OK);
+    ck_assert(refers(told.entries[0]->event->message_create, "question"));
+    ck_assert_int_eq(delete (FIXTURE_OWNER, target), ST_OK);
+    hubbub__v1__message__init(&m);
+    ck_assert_int_eq(messages_handlers.get(as(FIXTURE_MEMBER), &one, &m), ST_OK);
+    ck_assert(refers(&m, "null"));
+    one.message_id = send(FIXTURE_OWNER, "no reply");
+    hubbub__v1__message__init(&m);
+    ck_assert_int_eq(messages_handlers.get(as(FIXTURE_MEMBER), &one, &m), ST_OK);
+    ck_assert(!m.has_referenced_message);
+    fixture_exec(&fixture, "UPDATE roles SET permissions = 1024|2048 WHERE id = 1000");
+    reply(FIXTURE_MEMBER, one.message_id, ST_REPLY_NEEDS_HISTORY, &m);
+}
+END_TEST
+
+static status bulk(uint64_t user, uint64_t *ids, size_t n)
+{
+    Hubbub__V1__BulkDeleteRequest req = HUBBUB__V1__BULK_DELETE_REQUEST__INIT;
+    Hubbub__V1__Empty empty = HUBBUB__V1__EMPTY__INIT;
+    PB_SET(&req, channel_id, FIXTURE_CHANNEL);
+    req.messages = ids;
+    req.n_messages = n;
+    return messages_handlers.bulk_delete(as(user), &req, &empty);
+}
+
+START_TEST(many_are_deleted_at_once)
+{
+    uint64_t ids[101];
+    for (int i = 0; i < 101; i++)
+        ids[i] = i < 5 ? send(FIXTURE_MEMBER, "text") : ids[i - 1] + 1;
+    ck_assert_int_eq(bulk(FIXTURE_MEMBER, ids, 2), ST_MISSING_PERMISSIONS);
+    ck_assert_int_eq(bulk(FIXTURE_OWNER, ids, 1), ST_BULK_DELETE_COUNT);
+    ck_assert_int_eq(bulk(FIXTURE_OWNER, ids, 101), ST_BULK_DELETE_COUNT);
+    ck_assert_int_eq(bulk(FIXTURE_OWNER, (uint64_t[]){ids[0], 5}, 2), ST_BULK_DELETE_TOO_OLD);
+    ck_assert_int_eq(bulk(FIXTURE_OWNER, (uint64_t[]){ids[0], ids[0]}, 2), ST_INVALID_FORM);
+    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM messages"), 5);
+    ck_assert_int_eq(bulk(FIXTURE_OWNER, (uint64_t[]){ids[3], ids[1]}, 2), ST_OK);
+    Hubbub__V1__FeedEntry *const *entries;
+    ck_assert_uint_ge(call_fake_entries(call, &entries, NULL), 1);
+    const Hubbub__V1__MessagesDeleted *gone = entries[0]->event->message_delete_bulk;
+    ck_assert_uint_eq(entries[0]->topic, FIXTURE_CHANNEL);
+    ck_assert_uint_eq(gone->n_ids, 2);
+    ck_assert_uint_eq(gone->ids[0], ids[1]);
+    ck_assert_uint_eq(gone->ids[1], ids[3]);
+    ck_assert_int_eq(bulk(FIXTURE_OWNER, ids, 100), ST_OK);
+    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM messages"), 0);
+    ck_assert_int_eq(bulk(FIXTURE_OWNER, ids, 2), ST_OK);
+    ck_assert_uint_eq(call_fake_entries(call, NULL, NULL), 0); /* none was there */
+}
+END_TEST
+
+START_TEST(slow_mode_takes_one_at_a_time)
+{
+    Hubbub__V1__CreateMessageRequest req = request("text");
+    Hubbub__V1__Message m;
+    fixture_exec(&fixture, "UPDATE channels SET rate_limit_per_user = 60 WHERE id = 1001");
+    ck_assert_int_eq(fixture_send(&fixture, FIXTURE_MEMBER, FIXTURE_CHANNEL, "text", "one", NULL), ST_OK);
+    ck_assert_int_eq(fixture_send(&fixture, FIXTURE_MEMBER, FIXTURE_CHANNEL, "text", "one", NULL), ST_OK); /* resent */
+    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM messages"), 1);
+    ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_SLOW_MODE);
+    ck_assert_int_gt(call_fake_retry_after(call), 50000);
+    ck_assert_int_le(call_fake_retry_after(call), 60000);
+    ck_assert_int_eq(create(FIXTURE_OWNER, &req, &m), ST_OK);
+    ck_assert_int_eq(create(FIXTURE_OWNER, &req, &m), ST_OK); /* holds BYPASS_SLOWMODE, as all else */
+    fixture_exec(&fixture, "UPDATE last_sends SET at = at - interval '61 seconds'");
+    ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_OK);
+    ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_SLOW_MODE);
+    fixture_exec(&fixture, "UPDATE roles SET permissions = 1024|2048|(1::bigint<<52) WHERE id = 1000");
+    ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_OK);
+}
+END_TEST
+
+START_TEST(a_nonce_does_not_evade_slow_mode)
+{
+    Hubbub__V1__CreateMessageRequest req = request("text");
+    Hubbub__V1__Message m;
+    req.nonce = "n";
+    PB_SET(&req, enforce_nonce, true);
+    fixture_exec(&fixture, "UPDATE channels SET rate_limit_per_user = 3600 WHERE id = 1001");
+    ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_OK);
+    ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_OK); /* the same message again */
+    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM messages"), 1);
+    fixture_exec(&fixture, "UPDATE messages SET id = id - (700000::bigint << 22);"
+                           "UPDATE send_keys SET message_id = message_id - (700000::bigint << 22)");
+    ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_SLOW_MODE); /* the nonce is free, the hour is not over */
+}
+END_TEST
+
+static status raced[10];
+static void *send_beside(void *user)
+{
+    status *st = user;
+    *st = fixture_send(&fixture, FIXTURE_MEMBER, FIXTURE_CHANNEL, "text", NULL, NULL);
+    return NULL;
+}
+
+START_TEST(slow_mode_is_exact_in_a_race)
+{
+    pthread_t threads[10];
+    int ok = 0;
+    fixture_exec(&fixture, "UPDATE channels SET rate_limit_per_user = 60 WHERE id = 1001");
+    for (int i = 0; i < 10; i++)
+        pthread_create(&threads[i], NULL, send_beside, &raced[i]);
+    for (int i = 0; i < 10; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert(raced[i] == ST_OK || raced[i] == ST_SLOW_MODE);
+        ok += raced[i] == ST_OK;
+    }
+    ck_assert_int_eq(ok, 1);
+    ck_assert_int_eq(fixture_number(&fixture, "SELECT count(*) FROM messages"), 1);
+}
+END_TEST
+
 int main(void)
 {
     log_init("handle_messages_test", "error");
@@ -445,6 +615,12 @@ int main(void)
     tcase_add_test(t, authors_edit_and_moderators_hide_embeds);
     tcase_add_test(t, authors_and_moderators_delete);
     tcase_add_test(t, files_live_as_long_as_their_message);
+    tcase_add_test(t, a_reply_shows_what_it_answers);
+    tcase_add_test(t, many_are_deleted_at_once);
+    tcase_add_test(t, slow_mode_takes_one_at_a_time);
+    tcase_add_test(t, a_nonce_does_not_evade_slow_mode);
+    tcase_add_test(t, slow_mode_is_exact_in_a_race);
+    tcase_add_test(t, typing_needs_the_right_to_send);
     Suite *s = suite_create("services/chat messages");
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

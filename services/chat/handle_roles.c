@@ -1,6 +1,7 @@
 /* handle_roles.c - the Roles service. Hierarchy is checked inside the change: PROTOCOL section 14. */
 #include "lib/wire/wire.h"
 #include "services/chat/access.h"
+#include "services/chat/audit.h"
 #include "services/chat/handlers.h"
 #include "services/chat/rows.h"
 #include <inttypes.h>
@@ -13,6 +14,15 @@ static Hubbub__V1__GuildRole *guild_role(struct call *c, uint64_t guild_id, Hubb
     Hubbub__V1__GuildRole *e = PB_NEW(call_arena(c), Hubbub__V1__GuildRole, hubbub__v1__guild_role);
     PB_SET(e, guild_id, guild_id);
     e->role = role;
+    return e;
+}
+
+/* before NULL: made; after NULL: deleted. */
+static Hubbub__V1__AuditEntry *audit_role(struct call *c, enum audit_action action, const Hubbub__V1__Role *before,
+                                          const Hubbub__V1__Role *after)
+{
+    Hubbub__V1__AuditEntry *e = audit_entry(c, action, before ? before->id : after->id);
+    audit_compare(c, e, &hubbub__v1__role__wire, before, after, AUDIT_ROLE_FIELDS);
     return e;
 }
 
@@ -85,7 +95,9 @@ static status create(struct call *c, const Hubbub__V1__CreateRoleRequest *req, H
         return st;
     Hubbub__V1__Role *role = rows_role(call_arena(c), rows, 0, 0);
     change_add(ch, a.guild_id, a.guild_id, 0, ROWS_EVENT(call_arena(c), role_create, guild_role(c, a.guild_id, role)));
-    st = change_commit(ch);
+    st = audit_add(c, ch, a.guild_id, audit_role(c, AUDIT_ROLE_CREATE, NULL, role));
+    if (st == ST_OK)
+        st = change_commit(ch);
     if (st == ST_OK)
         *resp = *role;
     return st;
@@ -131,13 +143,13 @@ static status edit(struct call *c, const Hubbub__V1__EditRoleRequest *req, Hubbu
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
-    Hubbub__V1__Role *role;
+    Hubbub__V1__Role *before, *role;
     status st = access_begin_guild(c, req->guild_id, 0, PERM_MANAGE_ROLES, &ch, &a);
     if (st == ST_OK)
-        st = load_editable(c, ch, &a, req->role_id, &role);
+        st = load_editable(c, ch, &a, req->role_id, &before);
     if (st == ST_OK && req->has_permissions) {
-        st = access_may_grant(c, &a, req->permissions & PERM_ALL & ~role->permissions);
-        if (role->permissions & ~req->permissions)
+        st = access_may_grant(c, &a, req->permissions & PERM_ALL & ~before->permissions);
+        if (before->permissions & ~req->permissions)
             change_fence(ch, a.guild_id);
     }
     if (st == ST_OK)
@@ -145,7 +157,9 @@ static status edit(struct call *c, const Hubbub__V1__EditRoleRequest *req, Hubbu
     if (st != ST_OK)
         return st;
     change_add(ch, a.guild_id, a.guild_id, 0, ROWS_EVENT(call_arena(c), role_update, guild_role(c, a.guild_id, role)));
-    st = change_commit(ch);
+    st = audit_add(c, ch, a.guild_id, audit_role(c, AUDIT_ROLE_UPDATE, before, role));
+    if (st == ST_OK)
+        st = change_commit(ch);
     if (st == ST_OK)
         *resp = *role;
     return st;
@@ -177,7 +191,8 @@ static status delete_role(struct call *c, const Hubbub__V1__RoleRequest *req, Hu
     PB_SET(e, role_id, req->role_id);
     change_add(ch, a.guild_id, a.guild_id, 0, ROWS_EVENT(call_arena(c), role_delete, e));
     change_fence(ch, a.guild_id);
-    return change_commit(ch);
+    st = audit_add(c, ch, a.guild_id, audit_role(c, AUDIT_ROLE_DELETE, role, NULL));
+    return st == ST_OK ? change_commit(ch) : st;
 }
 
 /* ---- Reorder --------------------------------------------------------------------------------------------------- */
@@ -246,7 +261,20 @@ static status plan(struct call *c, const struct access *a, const Hubbub__V1__Reo
     return ST_OK;
 }
 
-static status write_places(struct call *c, struct change *ch, uint64_t guild_id, const struct place *places, size_t n)
+/* The entries of those whose position is another one now: rows as write_places got them. */
+static status audit_places(struct call *c, struct change *ch, uint64_t guild_id, struct place *places, size_t n,
+                           const struct db_rows *rows)
+{
+    size_t n_rows = db_count(rows);
+    Hubbub__V1__AuditEntry **entries = ARENA_ARRAY(call_arena(c), Hubbub__V1__AuditEntry *, n_rows);
+    for (unsigned i = 0; i < n_rows; i++) {
+        const Hubbub__V1__Role *now = rows_role(call_arena(c), rows, i, 0);
+        entries[i] = audit_role(c, AUDIT_ROLE_UPDATE, place_of(places, n, now->id)->role, now);
+    }
+    return audit_add_all(c, ch, guild_id, entries, n_rows);
+}
+
+static status write_places(struct call *c, struct change *ch, uint64_t guild_id, struct place *places, size_t n)
 {
     uint64_t *ids = ARENA_ARRAY(call_arena(c), uint64_t, n);
     int64_t *positions = ARENA_ARRAY(call_arena(c), int64_t, n);
@@ -264,7 +292,7 @@ static status write_places(struct call *c, struct change *ch, uint64_t guild_id,
         Hubbub__V1__Role *role = rows_role(call_arena(c), rows, i, 0);
         change_add(ch, guild_id, guild_id, 0, ROWS_EVENT(call_arena(c), role_update, guild_role(c, guild_id, role)));
     }
-    return st;
+    return st == ST_OK ? audit_places(c, ch, guild_id, places, n, rows) : st;
 }
 
 static struct place *places_of(struct call *c, const struct access *a, Hubbub__V1__Role *const *roles, size_t n,

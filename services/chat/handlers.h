@@ -6,6 +6,7 @@
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/guilds.hub.h"
 #include "hubbub/v1/messages.hub.h"
+#include "hubbub/v1/moderation.hub.h"
 
 extern const struct hubbub__v1__accounts__handlers accounts_handlers;
 extern const struct hubbub__v1__applications__handlers applications_handlers;
@@ -15,5 +16,9 @@ extern const struct hubbub__v1__members__handlers members_handlers;
 extern const struct hubbub__v1__channels__handlers channels_handlers;
 extern const struct hubbub__v1__invites__handlers invites_handlers;
 extern const struct hubbub__v1__messages__handlers messages_handlers;
+extern const struct hubbub__v1__reactions__handlers reactions_handlers;
+extern const struct hubbub__v1__pins__handlers pins_handlers;
+extern const struct hubbub__v1__bans__handlers bans_handlers;
+extern const struct hubbub__v1__audit__handlers audit_handlers;
 extern const struct hubbub__v1__feeds__handlers feeds_handlers;
 extern const struct hubbub__v1__administration__handlers administration_handlers;

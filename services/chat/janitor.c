@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
+#include "services/chat/audit.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,37 @@ static status remove_keys(struct db *d, struct arena *a, int slot)
     return ST_OK;
 }
 
+/* Slow mode is six hours at most. */
+static status forget_sends(struct db *d, struct arena *a)
+{
+    struct db_rows *r;
+    do {
+        status st = db_run(d, a, step_deadline(), &r,
+                           "DELETE FROM last_sends WHERE ctid = ANY (ARRAY(SELECT ctid FROM last_sends WHERE at < "
+                           "clock_timestamp() - interval '6 hours' LIMIT $1))",
+                           DB_I64(KEYS_AT_ONCE));
+        if (st != ST_OK)
+            return st;
+    } while (db_affected(r) == KEYS_AT_ONCE);
+    return ST_OK;
+}
+
+/* Entries of the audit log are kept for AUDIT_DAYS; their ids tell when they were made. */
+static status forget_audit(struct db *d, struct arena *a)
+{
+    struct db_rows *r;
+    do {
+        status st = db_run(d, a, step_deadline(), &r,
+                           "DELETE FROM audit_log WHERE ctid = ANY (ARRAY(SELECT ctid FROM audit_log WHERE id < "
+                           "((extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1420070400000 - $1::bigint * "
+                           "86400000) << 22 LIMIT $2))",
+                           DB_I64(AUDIT_DAYS), DB_I64(KEYS_AT_ONCE));
+        if (st != ST_OK)
+            return st;
+    } while (db_affected(r) == KEYS_AT_ONCE);
+    return ST_OK;
+}
+
 status janitor_round(struct db_pool *pool)
 {
     DB_LEASED struct db *d = NULL;
@@ -103,6 +135,10 @@ status janitor_round(struct db_pool *pool)
     st = truncate_due(d, a, &slot);
     if (st == ST_OK)
         st = remove_keys(d, a, slot);
+    if (st == ST_OK)
+        st = forget_sends(d, a);
+    if (st == ST_OK)
+        st = forget_audit(d, a);
     if (st == ST_INTERNAL)
         log_warn("janitor failed", LOG_S("sqlstate", db_sqlstate(d)), LOG_S("error", db_error_text(d)));
     arena_destroy(a);

@@ -125,6 +125,10 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__channels__serve(s, &channels_handlers);
     hubbub__v1__invites__serve(s, &invites_handlers);
     hubbub__v1__messages__serve(s, &messages_handlers);
+    hubbub__v1__reactions__serve(s, &reactions_handlers);
+    hubbub__v1__pins__serve(s, &pins_handlers);
+    hubbub__v1__bans__serve(s, &bans_handlers);
+    hubbub__v1__audit__serve(s, &audit_handlers);
     hubbub__v1__feeds__serve(s, &feeds_handlers);
     hubbub__v1__administration__serve(s, &administration_handlers);
 }

@@ -4,7 +4,7 @@
 #include "lib/base/arena.h"
 
 enum { MENTIONS_MAX = 100, EMBED_TEXT_MAX = 6000 };
-enum { MESSAGE_DEFAULT = 0, MESSAGE_REPLY = 19 };
+enum { MESSAGE_DEFAULT = 0, MESSAGE_CHANNEL_PINNED_MESSAGE = 6, MESSAGE_REPLY = 19 };
 enum { FLAG_SUPPRESS_EMBEDS = 1 << 2, FLAG_SUPPRESS_NOTIFICATIONS = 1 << 12 };
 
 struct mentions {

@@ -32,7 +32,8 @@ Hubbub__V1__Message *rows_message(struct arena *a, const struct db_rows *r, unsi
     if (!db_is_null(r, row, col + 4))
         PB_SET(m, edited_timestamp, db_i64(r, row, col + 4));
     m->content = (char *)db_text(r, row, col + 5);
-    m->author = db_is_null(r, row, col + 8) ? deleted_user(a, db_u64(r, row, col + 7)) : rows_user(a, r, row, col + 8);
+    m->author = db_is_null(r, row, col + 9) ? deleted_user(a, db_u64(r, row, col + 7)) : rows_user(a, r, row, col + 9);
+    PB_SET(m, pinned, db_bool(r, row, col + 8));
     message_set_urls(a, m, public_url);
     return m;
 }

@@ -5,8 +5,9 @@
 #include "services/chat/rows.h"
 
 #define ROWS_MESSAGE                                                                                                   \
-    "x.id, x.channel_id, x.type, x.flags, " ROWS_MS("x.edited_at") ", x.content, x.extra, x.author_id, " ROWS_USER
-enum { ROWS_MESSAGE_N = 8 + ROWS_USER_N };
+    "x.id, x.channel_id, x.type, x.flags, " ROWS_MS("x.edited_at") ", x.content, x.extra, x.author_id, "               \
+                                                                   "x.pinned_at IS NOT NULL, " ROWS_USER
+enum { ROWS_MESSAGE_N = 9 + ROWS_USER_N };
 /* A page of channel $1, newest first: by the primary key, beyond $2, at most $3 rows; then their authors. */
 #define MESSAGE_PAGE_SQL(where, order)                                                                                 \
     "SELECT " ROWS_MESSAGE " FROM (SELECT * FROM messages WHERE channel_id = $1 AND id " where                         \

@@ -116,6 +116,7 @@ static void read_by_type(Hubbub__V1__Channel *c, const struct db_rows *rows, uns
     if (c->type != CHANNEL_CATEGORY) {
         SET_UNLESS_ZERO(c, last_message_id, db_u64(rows, row, col + 13));
         PB_SET(c, rate_limit_per_user, (int32_t)db_i64(rows, row, col + 8));
+        SET_UNLESS_ZERO(c, last_pin_timestamp, db_i64(rows, row, col + 14));
     }
     if (c->type == CHANNEL_VOICE) {
         PB_SET(c, bitrate, (int32_t)db_i64(rows, row, col + 9));
@@ -340,13 +341,16 @@ status rows_insert_member(struct call *c, struct change *ch, uint64_t guild_id, 
     struct db_rows *rows;
     status st = change_query(ch, &rows,
                              "SELECT count(*) >= 100 AND NOT (SELECT bot FROM users WHERE id = $1), "
-                             "coalesce(bool_or(guild_id = $2), false) FROM members WHERE user_id = $1",
+                             "coalesce(bool_or(guild_id = $2), false), EXISTS (SELECT FROM bans WHERE guild_id = $2 AND "
+                             "user_id = $1) FROM members WHERE user_id = $1",
                              DB_ID(user_id), DB_ID(guild_id));
     if (st != ST_OK)
         return st;
     *ret_new = !db_bool(rows, 0, 1);
     if (!*ret_new)
         return ST_OK;
+    if (db_bool(rows, 0, 2))
+        return call_fail(c, ST_BANNED_FROM_GUILD, "user %" PRIu64 " is banned from %" PRIu64, user_id, guild_id);
     if (db_bool(rows, 0, 0))
         return call_fail(c, ST_MAX_GUILDS, "user %" PRIu64 " is in 100 guilds", user_id);
     return change_query(ch, &rows,

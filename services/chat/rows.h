@@ -48,8 +48,8 @@ Hubbub__V1__Guild *rows_guild(struct arena *, const struct db_rows *, unsigned r
     "c.user_limit, c.flags, "                                                                                          \
     "ARRAY(SELECT unnest(ARRAY[o.target_id, o.type, o.allow, o.deny]) FROM (SELECT * FROM overwrites "                 \
     "WHERE channel_id = c.id ORDER BY target_id) o), "                                                                 \
-    "(SELECT x.id FROM messages x WHERE x.channel_id = c.id ORDER BY x.id DESC LIMIT 1)"
-enum { ROWS_CHANNEL_N = 14 };
+    "(SELECT x.id FROM messages x WHERE x.channel_id = c.id ORDER BY x.id DESC LIMIT 1), " ROWS_MS("c.last_pin_at")
+enum { ROWS_CHANNEL_N = 15 };
 Hubbub__V1__Channel *rows_channel(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* Joined with c, g, and users as u (outer: the inviter may be gone). */
@@ -101,8 +101,8 @@ void rows_add_joined(struct call *, struct change *, uint64_t guild_id, Hubbub__
 /* user left: member_remove there, guild_left in the user's own feed. */
 void rows_add_left(struct call *, struct change *, uint64_t guild_id, Hubbub__V1__User *);
 void rows_add_member_update(struct call *, struct change *, uint64_t guild_id, Hubbub__V1__Member *);
-/* Inserts the member row and counts it. *ret_new is false when it was one already. ST_MAX_GUILDS for a person with 100.
- */
+/* Inserts the member row and counts it. *ret_new is false when it was one already. ST_BANNED_FROM_GUILD;
+ * ST_MAX_GUILDS for a person with 100. */
 status rows_insert_member(struct call *, struct change *, uint64_t guild_id, uint64_t user_id,
                           bool *ret_new) MUST_CHECK;
 /* The next id; in the change's or lease's connection. */

@@ -4,6 +4,7 @@
 #include "lib/base/config.h"
 #include "lib/base/log.h"
 #include "services/gateway/edge/edge.h"
+#include "services/gateway/edge/ratelimit.h"
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static const struct config_option options[] = {
     {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", 0, 0, "debug|info|warn|error",
      "The lowest level that is logged"},
     {"HUBBUB_TRUSTED_PROXIES", CONFIG_STRING, &config.trusted_proxies, "", 0, 0, NULL,
-     "Comma list of addresses whose X-Forwarded-For counts"},
+     "Comma list of addresses and networks (10.0.0.0/8) whose X-Forwarded-For counts"},
     {"HUBBUB_UPLOAD_BYTES_MAX", CONFIG_INT, &config.upload_bytes_max, "10485760", 1, 1 << 30, NULL,
      "Bytes of one attached file"},
     {"HUBBUB_SEND_QUEUE_BYTES", CONFIG_INT, &config.send_queue_bytes_max, "262144", 4096, 1 << 28, NULL,
@@ -57,7 +58,6 @@ static const struct config_option options[] = {
     {"HUBBUB_IO_URING", CONFIG_CHOICE, &io_uring, "auto", 0, 0, "auto|off",
      "Whether frames are sent by io_uring where the kernel has it"},
 };
-static const struct config_table table = {options, sizeof options / sizeof options[0]};
 
 static struct edge edge;
 
@@ -95,7 +95,8 @@ static void handle_signals(uv_loop_t *loop)
 
 int main(int argc, char **argv)
 {
-    config_load("gateway", argc, argv, &table, 1);
+    const struct config_table tables[] = {{options, sizeof options / sizeof options[0]}, ratelimit_options};
+    config_load("gateway", argc, argv, tables, sizeof tables / sizeof tables[0]);
     log_init(config.gateway_id, log_level);
     config.io_uring = !strcmp(io_uring, "auto");
     if (sodium_init() < 0)

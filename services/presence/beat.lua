@@ -12,6 +12,17 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease, settle, gateway = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local wiped = redis.call('HSETNX', 'presence:epoch', gateway, now)
 
+-- Shortly after a wipe a session may end that was never announced again: those who saw it are told nonetheless.
+local WIPE_MS = 10000
+local since_wipe = now - tonumber(redis.call('HGET', 'presence:epoch', gateway))
+
+local function forget_unknown(key, guilds)
+    if since_wipe < WIPE_MS and guilds ~= '' and guilds ~= '-' and redis.call('HEXISTS', key, 'status') == 0 then
+        redis.call('HSET', key, 'forgotten', '1', 'guilds', guilds)
+        return true
+    end
+end
+
 local function changed(user)
     redis.call('ZADD', 'presence:changed', 'NX', now + settle, user)
 end
@@ -22,7 +33,7 @@ for i = 4, #ARGV, 7 do
     local old = redis.call('HGET', key, field)
     if ARGV[i + 2] == 'closed' then
         redis.call('ZREM', 'presence:due', due)
-        if redis.call('HDEL', key, field) == 1 then
+        if redis.call('HDEL', key, field) == 1 or forget_unknown(key, ARGV[i + 5]) then
             changed(user)
         end
     elseif not old and ARGV[i + 3] == '' then

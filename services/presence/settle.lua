@@ -1,6 +1,7 @@
 -- Takes changed users whose time has come, works out what is shown of each, stores it, and returns those for whom it
 -- differs from what was shown before. ARGV: the most users to take.
--- Returns {taken, {user, status, desktop, mobile, web, activities, guild...}...}: the guilds to tell.
+-- Returns {taken, {user, status, desktop, mobile, web, activities, {guild...}, {session, status, client, activities...}}...}:
+-- the guilds to tell, and the user's own sessions, which the user is told of whatever others see.
 -- In presence:{user}: status, desktop, mobile, web, activities and guilds are what was shown last, and where.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -19,7 +20,7 @@ local function before(a, b)
 end
 
 local function look(key)
-    local stored, best, clients, guilds, sessions = {}, nil, {}, {}, 0
+    local stored, best, clients, guilds, sessions = {}, nil, {}, {}, {}
     local pairs_ = redis.call('HGETALL', key)
     for i = 1, #pairs_, 2 do
         local field, value = pairs_[i], pairs_[i + 1]
@@ -28,7 +29,9 @@ local function look(key)
         else
             local row = cmsgpack.unpack(value)
             local session = {field = field, rank = rank[row[1]] or 0, status = row[1], activities = row[4]}
-            sessions = sessions + 1
+            for _, told in ipairs({string.match(field, '/(.*)$') or field, row[1], row[2], row[4]}) do
+                sessions[#sessions + 1] = told
+            end
             if session.rank > 0 and (not best or before(session, best)) then
                 best = session
             end
@@ -51,42 +54,45 @@ end
 local function settle(user)
     local key = 'presence:' .. user
     local stored, now_shown, guilds, sessions = look(key)
-    local update, differs = {user}, false
+    local update, differs = {user}, stored.forgotten ~= nil
     for _, field in ipairs(shown) do
         local was = stored[field] or (field == 'status' and 'offline' or field == 'activities' and '[]' or '')
         differs = differs or was ~= now_shown[field]
         update[#update + 1] = now_shown[field]
     end
-    local told, list = {}, {}
+    local told, list, to_tell = {}, {}, {}
     for guild in string.gmatch(stored.guilds or '', '%d+') do
         told[guild] = true
     end
     for guild in pairs(guilds) do
         list[#list + 1] = guild
         if differs or (not told[guild] and now_shown.status ~= 'offline') then
-            update[#update + 1] = guild
+            to_tell[#to_tell + 1] = guild
         end
     end
     for guild in pairs(told) do
         if differs and not guilds[guild] then
-            update[#update + 1] = guild
+            to_tell[#to_tell + 1] = guild
         end
     end
-    if sessions == 0 then
+    if #sessions == 0 then
         redis.call('DEL', key)
     else
+        redis.call('HDEL', key, 'forgotten')
         redis.call('HSET', key, 'status', now_shown.status, 'desktop', now_shown.desktop, 'mobile', now_shown.mobile,
             'web', now_shown.web, 'activities', now_shown.activities, 'guilds', table.concat(list, ','))
     end
-    return update
+    update[#update + 1] = to_tell
+    update[#update + 1] = sessions
+    return update, #to_tell + #sessions
 end
 
 local users = redis.call('ZRANGEBYSCORE', 'presence:changed', '-inf', now, 'LIMIT', 0, ARGV[1])
 local updates = {#users}
 for _, user in ipairs(users) do
     redis.call('ZREM', 'presence:changed', user)
-    local update = settle(user)
-    if #update > 6 then
+    local update, n = settle(user)
+    if n > 0 then
         updates[#updates + 1] = update
     end
 end

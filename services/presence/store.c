@@ -304,16 +304,35 @@ status store_sweep(struct store *s, struct arena *a)
     }
 }
 
+static const char *copy_text(struct arena *a, const redisReply *r)
+{
+    return arena_strndup(a, text(r->str), r->str ? (size_t)r->len : 0);
+}
+
+static void read_sessions(struct arena *a, const redisReply *r, struct shown *ret)
+{
+    enum { TEXTS = 4 };
+    ret->n_sessions = r->elements / TEXTS;
+    struct shown_session *all = ARENA_ARRAY(a, struct shown_session, ret->n_sessions);
+    for (size_t i = 0; i < ret->n_sessions; i++) {
+        redisReply *const *texts = r->element + i * TEXTS;
+        all[i] = (struct shown_session){copy_text(a, texts[0]), copy_text(a, texts[1]), copy_text(a, texts[2]),
+                                        copy_text(a, texts[3])};
+    }
+    ret->sessions = all;
+}
+
 static void read_update(struct arena *a, const redisReply *r, struct shown *ret)
 {
-    size_t head = 1 + SHOWN_FIELDS;
+    const redisReply *guilds = r->element[1 + SHOWN_FIELDS], *sessions = r->element[2 + SHOWN_FIELDS];
     ret->user_id = strtoull(r->element[0]->str, NULL, 10);
     read_shown(a, r->element + 1, ret);
-    ret->n_guild_ids = r->elements - head;
+    ret->n_guild_ids = guilds->elements;
     uint64_t *guild_ids = ARENA_ARRAY(a, uint64_t, ret->n_guild_ids);
     for (size_t i = 0; i < ret->n_guild_ids; i++)
-        guild_ids[i] = strtoull(r->element[head + i]->str, NULL, 10);
+        guild_ids[i] = strtoull(guilds->element[i]->str, NULL, 10);
     ret->guild_ids = guild_ids;
+    read_sessions(a, sessions, ret);
 }
 
 status store_settle(struct store *s, struct arena *a, struct shown **ret, size_t *ret_n, bool *ret_more)

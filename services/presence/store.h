@@ -33,6 +33,10 @@ struct store;
 struct store *store_create(struct store_shared *);
 void store_destroy(struct store *);
 
+/* One session as its own user sees it. */
+struct shown_session {
+    const char *session_id, *status, *client, *activities;
+};
 /* What is shown of a user, and the guilds to tell. */
 struct shown {
     uint64_t user_id;
@@ -40,6 +44,8 @@ struct shown {
     const char *activities;                      /* a JSON array */
     const uint64_t *guild_ids;
     size_t n_guild_ids;
+    const struct shown_session *sessions;
+    size_t n_sessions;
 };
 
 /* All return ST_OK or ST_UNAVAILABLE; results live in the arena. */
@@ -51,5 +57,6 @@ status store_get(struct store *, struct arena *, const uint64_t *user_ids, size_
                  size_t *ret_n) MUST_CHECK;
 /* Ends the sessions whose lease is over. */
 status store_sweep(struct store *, struct arena *) MUST_CHECK;
-/* Takes users that changed; those for whom something else is shown now are to be told. *ret_more: there may be more. */
+/* Takes users that changed; those for whom something else is shown now are to be told to their guilds,
+ * and each to its own sessions. *ret_more: there may be more. */
 status store_settle(struct store *, struct arena *, struct shown **ret, size_t *ret_n, bool *ret_more) MUST_CHECK;

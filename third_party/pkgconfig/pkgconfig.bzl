@@ -7,7 +7,8 @@ def _flags(ctx, module):
     return [flag for flag in answer.stdout.strip().split(" ") if flag]
 
 def _library(ctx, name, module):
-    includes, defines, linkopts = [], [], []
+    # pkg-config names what a static link would need too; a program loads only what it uses.
+    includes, defines, linkopts = [], [], ["-Wl,--as-needed"]
     for flag in _flags(ctx, module):
         if flag.startswith("-I") and flag[2:] not in ("/usr/include", "/usr/include/"):
             link = "include/%s/%d" % (name, len(includes))

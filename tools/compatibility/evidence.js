@@ -1,4 +1,4 @@
-// Which test names what. Read from the text of tests/e2e/*.test.js, because those run only against a whole server; that they
+// Which test names what. Read from the text of tests/{e2e,presence}/*.test.js, because those run only against a whole server; that they
 // pass is what the same CI run shows.
 //   operation  a row of the table in schemas.test.js, 'VERB /path': [schema, call], whose schema is the specification's;
 //   event      its name as a string: 'MESSAGE_CREATE';
@@ -23,9 +23,9 @@ function marksOf(text) {
 }
 
 export function readEvidence(top) {
-    const folder = join(top, 'tests/e2e');
-    const files = readdirSync(folder).filter((name) => name.endsWith('.test.js')).sort();
-    const texts = files.map((name) => [`tests/e2e/${name}`, readFileSync(join(folder, name), 'utf8')]);
+    const files = ['tests/e2e', 'tests/presence'].flatMap((folder) =>
+        readdirSync(join(top, folder)).filter((name) => name.endsWith('.test.js')).sort().map((name) => `${folder}/${name}`));
+    const texts = files.map((name) => [name, readFileSync(join(top, name), 'utf8')]);
     const named = new Map();
     for (const [file, text] of texts)
         for (const item of [...operationsOf(text), ...eventsOf(text), ...marksOf(text)])

@@ -4,7 +4,9 @@
  * A new one is made beside its place and renamed, so that a broken first start leaves none. */
 #define _GNU_SOURCE
 #include "tools/hubbub/postgres.h"
+#include "tools/hubbub/process.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -32,38 +34,55 @@ static const char *const settings[] = {
     "log_line_prefix=%m [%p] ",
 };
 
-/* Runs argv as the user, with `input` on its stdin and its stdout dropped; true when it ended with 0. argv NULL: only asks
- * whether the user can enter `folder`. */
-static bool run_as(uid_t uid, gid_t gid, const char *folder, char *const *argv, const char *input)
+static void child_fail(const char *what) __attribute__((noreturn));
+static void child_fail(const char *what)
 {
-    int in[2], status = -1;
+    dprintf(STDERR_FILENO, "hubbub: %s: %s\n", what, strerror(errno));
+    _exit(127);
+}
+
+/* Between fork and exec. argv NULL: only whether the folder can be entered. */
+static void child_run(uid_t uid, gid_t gid, const char *folder, char *const *argv, int input) __attribute__((noreturn));
+static void child_run(uid_t uid, gid_t gid, const char *folder, char *const *argv, int input)
+{
     sigset_t none;
     sigemptyset(&none);
-    if (pipe(in) < 0)
-        return false;
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    dup2(input, STDIN_FILENO);
+    if (uid && (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0))
+        child_fail("cannot change to PostgreSQL's user");
+    if (!argv)
+        _exit(access(folder, X_OK) < 0);
+    if (chdir(folder) < 0)
+        child_fail(folder);
+    if (!freopen("/dev/null", "w", stdout))
+        child_fail("/dev/null");
+    execv(argv[0], argv);
+    child_fail(argv[0]);
+}
+
+/* Runs argv as the user, with `input` on its stdin and its stdout dropped; true when it ended with 0. argv NULL: only asks
+ * whether the user can enter `folder`. A failure is told on stderr. */
+static bool run_as(uid_t uid, gid_t gid, const char *folder, char *const *argv, const char *input)
+{
+    int ends[2], status = -1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        give_up(1, "no pipe: %s", strerror(errno));
     fflush(NULL);
     pid_t pid = fork();
-    if (pid == 0) {
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        dup2(in[0], STDIN_FILENO);
-        close(in[1]);
-        if (uid && (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0))
-            _exit(126);
-        if (access(folder, X_OK) < 0 || chdir(folder) < 0)
-            _exit(125);
-        if (!argv)
-            _exit(0);
-        if (!freopen("/dev/null", "w", stdout))
-            _exit(124);
-        execv(argv[0], argv);
-        _exit(127);
-    }
-    close(in[0]);
-    if (input && write(in[1], input, strlen(input)) < 0)
+    if (pid < 0)
+        give_up(1, "no new process: %s", strerror(errno));
+    if (pid == 0)
+        child_run(uid, gid, folder, argv, ends[0]);
+    close(ends[0]);
+    if (input && write(ends[1], input, strlen(input)) < 0)
         say("cannot write to %s: %s", argv[0], strerror(errno));
-    close(in[1]);
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    close(ends[1]);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            give_up(1, "waiting for %s: %s", argv ? argv[0] : folder, strerror(errno));
+    if (argv && status)
+        say("%s %s", argv[0], process_end_in_words(status));
     return status == 0;
 }
 
@@ -136,8 +155,9 @@ static void create_cluster(const struct postgres *pg, const char *cluster)
     char *single[] = {BIN "postgres", "--single", "-D", new_cluster, "-c", "log_checkpoints=off", "postgres", NULL};
     if (access(BIN "initdb", X_OK) < 0)
         give_up(1, "there is no PostgreSQL 15 in " BIN " (Debian's package postgresql-15)");
-    if (!run_as(pg->uid, pg->gid, pg->home, rm, NULL) || !run_as(pg->uid, pg->gid, pg->home, initdb, NULL) ||
-        !run_as(pg->uid, pg->gid, pg->home, single, "CREATE DATABASE hubbub;\n"))
+    if (!run_as(pg->uid, pg->gid, pg->home, rm, NULL))
+        give_up(1, "%s cannot be removed", new_cluster);
+    if (!run_as(pg->uid, pg->gid, pg->home, initdb, NULL) || !run_as(pg->uid, pg->gid, pg->home, single, "CREATE DATABASE hubbub;\n"))
         give_up(1, "the database cluster could not be made in %s", pg->home);
     if (rename(new_cluster, cluster) < 0)
         give_up(1, "cannot rename %s: %s", new_cluster, strerror(errno));

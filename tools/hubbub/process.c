@@ -59,6 +59,7 @@ static void child_fail(const struct process *p, const char *what)
 static void child_run(const struct process *p, pid_t parent, int output) __attribute__((noreturn));
 static void child_run(const struct process *p, pid_t parent, int output)
 {
+    static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGPIPE};
     sigset_t none;
     sigemptyset(&none);
     int null = open("/dev/null", O_RDONLY);
@@ -73,8 +74,9 @@ static void child_run(const struct process *p, pid_t parent, int output)
         _exit(1);
     if (chdir(p->folder) < 0)
         child_fail(p, p->folder);
+    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+        signal(handled[i], SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
     execve(p->argv[0], p->argv, p->env);
     child_fail(p, p->argv[0]);
 }
@@ -89,9 +91,13 @@ static void start(struct process *p, int64_t now_ms)
         p->start_at_ms = now_ms + BACKOFF_MAX_MS;
         return;
     }
+    sigset_t all, before; /* a signal that comes before exec is the new program's, not our handler's */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
     p->pid = fork();
     if (p->pid == 0)
         child_run(p, self, ends[1]);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     close(ends[1]);
     if (p->pid < 0) {
         close(ends[0]);

@@ -111,7 +111,7 @@ const char *call_request_id(const struct call *c)
 
 const char *call_reason(const struct call *c)
 {
-    return "";
+    return c->given.reason ? c->given.reason : "";
 }
 
 int64_t call_deadline_ms(const struct call *c)

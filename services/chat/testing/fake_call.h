@@ -7,6 +7,7 @@ struct fake_call {
     uint64_t user_id;
     bool bot, admin;
     const char *request_id; /* of its own unless set */
+    const char *reason;     /* none unless set */
     int64_t timeout_ms;     /* 5000 unless set */
 };
 struct call *call_fake(const struct fake_call *);

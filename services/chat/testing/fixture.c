@@ -5,7 +5,8 @@
 #include "tests/support/postgres.h"
 
 static const char empty_sql[] =
-    "TRUNCATE users, guilds, messages, send_keys, feeds, feed_entries, feed_truncations, attachments CASCADE";
+    "TRUNCATE users, guilds, messages, send_keys, feeds, feed_entries, feed_truncations, attachments, reactions, "
+    "last_sends CASCADE";
 /* 1024 VIEW_CHANNEL, 2048 SEND_MESSAGES, 32768 ATTACH_FILES, 65536 READ_MESSAGE_HISTORY. */
 static const char fill_sql[] =
     "INSERT INTO users (id, username) VALUES (101, 'owner'), (102, 'member'), (103, 'stranger');"

@@ -12,6 +12,7 @@ enum { CALLS_MAX = 20000, THREADS_MAX = 32 };
 
 struct chat *world;
 _Thread_local struct call *world_last;
+_Thread_local const char *world_reason;
 static struct call *calls[CALLS_MAX];
 static unsigned n_calls;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -43,8 +44,8 @@ void world_stop(void)
 
 struct call *world_call(uint64_t user_id, bool bot)
 {
-    struct call *c =
-        call_fake(&(struct fake_call){.server_user = world, .user_id = user_id, .bot = bot, .timeout_ms = 20000});
+    struct call *c = call_fake(&(struct fake_call){
+        .server_user = world, .user_id = user_id, .bot = bot, .reason = world_reason, .timeout_ms = 20000});
     pthread_mutex_lock(&mutex);
     if (n_calls == CALLS_MAX)
         log_fatal("more than %d calls in a test", CALLS_MAX);

@@ -23,6 +23,8 @@ struct call *world_call(uint64_t user_id, bool bot);
 #define DO_BOT(user, service, method, req, resp)                                                                       \
     service##_handlers.method(world_last = world_call((user), true), (req), (resp))
 extern _Thread_local struct call *world_last;
+/* X-Audit-Log-Reason of the calls that this thread makes from now on; NULL: none. */
+extern _Thread_local const char *world_reason;
 /* "path CODE" of the last leaf in this thread. */
 #define LEAF call_fake_leaf(world_last)
 /* The entries of the last call in this thread. */

@@ -3,6 +3,7 @@
  * VIEW_CHANNEL as it stands at this number of the feed. When an entry changes who sees what, sessions that gain a
  * channel are given CHANNEL_CREATE, those that lose one CHANNEL_DELETE. */
 #include "hubbub/v1/channels.hub.h"
+#include "hubbub/v1/feeds.hub.h"
 #include "services/gateway/core/state.h"
 
 /* One guild entry in its turn. */
@@ -12,6 +13,7 @@ struct turn {
     struct replica *r;
     uint64_t seq;
     uint64_t channel_id; /* decides who sees it; 0: everybody in the guild */
+    uint64_t permission; /* ... who holds these bits there */
     const Hubbub__V1__Event *event;
 };
 
@@ -19,6 +21,7 @@ static void fan_out(struct turn *t, const struct user *except)
 {
     struct fanout f;
     fanout_begin(&f, t->event, t->channel_id);
+    f.permission = t->permission;
     fanout_all(t->h, &f, t->s, except);
     fanout_end(t->h, &f);
 }
@@ -139,6 +142,17 @@ static void message_created(struct turn *t)
     fan_out(t, NULL);
 }
 
+static void pins_updated(struct turn *t)
+{
+    const Hubbub__V1__PinsUpdated *p = t->event->pins_update;
+    struct replica_channel *c = replica_channel(t->r, p->channel_id);
+    if (c) {
+        c->channel->has_last_pin_timestamp = p->has_last_pin_timestamp;
+        c->channel->last_pin_timestamp = p->last_pin_timestamp;
+    }
+    fan_out(t, NULL);
+}
+
 static void passed_on(struct turn *t)
 {
     fan_out(t, NULL);
@@ -228,6 +242,7 @@ static void member_added(struct turn *t)
     const Hubbub__V1__Member *member = t->event->member_add->member;
     if (!member || !member->user)
         return;
+    t->s->members_at = t->seq;
     bool known = replica_member(t->r, member->user->id);
     struct user *u = fold_membership(t, member->user->id, member);
     replica_put_member(t->r, member, u);
@@ -261,6 +276,7 @@ static void member_updated(struct turn *t)
     const Hubbub__V1__Member *member = t->event->member_update->member;
     if (!member || !member->user)
         return;
+    t->s->members_at = t->seq;
     struct user *u = user_find(t->h, member->user->id);
     if (u)
         views_begin(t, u);
@@ -276,6 +292,7 @@ static void member_removed(struct turn *t)
     const Hubbub__V1__User *user = t->event->member_remove->user;
     if (!user)
         return;
+    t->s->members_at = t->seq;
     struct user *u = fold_membership(t, user->id, NULL);
     struct session *x = NULL;
     if (u)
@@ -313,12 +330,31 @@ static const struct {
     {                                                                                                                  \
         offsetof(Hubbub__V1__Event, name), function                                                                    \
     }
-    RULE(message_create, message_created), RULE(message_update, passed_on),       RULE(message_delete, passed_on),
-    RULE(channel_create, channel_created), RULE(channel_update, channel_updated), RULE(channel_delete, channel_deleted),
-    RULE(guild_update, guild_updated),     RULE(guild_delete, guild_deleted),     RULE(role_create, role_created),
-    RULE(role_update, role_updated),       RULE(role_delete, role_deleted),       RULE(member_add, member_added),
-    RULE(member_update, member_updated),   RULE(member_remove, member_removed),   RULE(invite_create, passed_on),
+    RULE(message_create, message_created),
+    RULE(message_update, passed_on),
+    RULE(message_delete, passed_on),
+    RULE(channel_create, channel_created),
+    RULE(channel_update, channel_updated),
+    RULE(channel_delete, channel_deleted),
+    RULE(guild_update, guild_updated),
+    RULE(guild_delete, guild_deleted),
+    RULE(role_create, role_created),
+    RULE(role_update, role_updated),
+    RULE(role_delete, role_deleted),
+    RULE(member_add, member_added),
+    RULE(member_update, member_updated),
+    RULE(member_remove, member_removed),
+    RULE(invite_create, passed_on),
     RULE(invite_delete, passed_on),
+    RULE(ban_add, passed_on),
+    RULE(ban_remove, passed_on),
+    RULE(audit_entry, passed_on),
+    RULE(pins_update, pins_updated),
+    RULE(message_delete_bulk, passed_on),
+    RULE(reaction_add, passed_on),
+    RULE(reaction_remove, passed_on),
+    RULE(reactions_clear, passed_on),
+    RULE(reactions_clear_all, passed_on),
 #undef RULE
 };
 
@@ -326,6 +362,7 @@ static void apply_guild_entry(struct hub *h, struct scope *s, const Hubbub__V1__
 {
     struct turn t = {.h = h, .s = s, .r = s->replica, .seq = e->seq, .event = e->event};
     t.channel_id = e->topic == s->id ? 0 : e->topic;
+    t.permission = e->permission;
     for (size_t i = 0; i < sizeof guild_rules / sizeof *guild_rules; i++)
         if (*(void *const *)((const char *)e->event + guild_rules[i].field)) {
             guild_rules[i].apply(&t);
@@ -438,15 +475,44 @@ static void apply_presence(struct hub *h, struct scope *s, const Hubbub__V1__Eve
     if (!p->user)
         return;
     replica_put_presence(s->replica, p);
+    const struct user *self = user_find(h, p->user->id);
     struct fanout f;
     fanout_begin(&f, e, 0);
     f.ephemeral = true;
-    fanout_all(h, &f, s, user_find(h, p->user->id));
+    struct hold *hold;
+    DL_FOREACH(s->holds, hold)
+    if (hold->attached && hold->session->user != self && session_has_intent(hold->session, f.row->intent) &&
+        presence_concerns(hold, p->user->id))
+        fanout_send(h, &f, hold->session);
     fanout_end(h, &f);
+}
+
+/* To the sessions of the user, when it is a person. */
+static void apply_sessions(struct hub *h, const Hubbub__V1__Event *e)
+{
+    struct user *u = user_find(h, e->sessions_replace->user_id);
+    struct hub_payload *p = NULL;
+    struct session *x;
+    if (!u)
+        return;
+    DL_FOREACH2(u->sessions, x, next_of_user)
+    {
+        if (x->state != SESSION_OPEN || x->identity.bot)
+            continue;
+        if (!p)
+            p = payload_dispatch_field("SESSIONS_REPLACE", &hubbub__v1__sessions_replaced__wire, e->sessions_replace,
+                                       "sessions");
+        session_dispatch(h, x, p);
+    }
+    hub_payload_unref(h, p);
 }
 
 void apply_ephemeral(struct hub *h, const Hubbub__V1__Event *e)
 {
+    if (e->sessions_replace) {
+        apply_sessions(h, e);
+        return;
+    }
     uint64_t guild_id = e->typing_start      ? e->typing_start->guild_id
                         : e->presence_update ? e->presence_update->guild_id
                                              : 0;

@@ -40,6 +40,22 @@ struct frame {
     struct wire_errors errors;
 };
 
+/* A field of an activity that is not as it should be is left out, and no fault of the frame. */
+static bool is_forgiven(const char *path)
+{
+    const char *in = strstr(path, "activities.");
+    return in && strchr(in + strlen("activities."), '.');
+}
+
+static void forgive(struct wire_errors *e)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < e->n; i++)
+        if (!is_forgiven(e->leaves[i]->path))
+            e->leaves[kept++] = e->leaves[i];
+    e->n = kept;
+}
+
 /* The d as a message, as far as it could be read. NULL without a d. */
 static void *read_leniently(struct frame *f, const struct wire_message *wire)
 {
@@ -49,6 +65,7 @@ static void *read_leniently(struct frame *f, const struct wire_message *wire)
         wire_read(f->d, wire, &f->errors, f->arena, &m);
     if (m)
         wire_check_required(wire, m, &f->errors);
+    forgive(&f->errors);
     return m;
 }
 
@@ -156,13 +173,41 @@ static void handle_presence(struct frame *f)
         session_set_presence(f->h, c->session, d);
 }
 
+/* Takes what the other forms have for the fields that could not be read; false when a fault is left. */
+static bool read_otherwise(struct frame *f, Hubbub__V1__RequestMembers *d)
+{
+    struct wire_errors ignored = {.arena = f->arena};
+    ProtobufCMessage *m = NULL;
+    wire_read(f->d, &hubbub__v1__request_members_otherwise__wire, &ignored, f->arena, &m);
+    const Hubbub__V1__RequestMembersOtherwise *other = (const Hubbub__V1__RequestMembersOtherwise *)m;
+    for (unsigned i = 0; i < f->errors.n; i++) {
+        const char *path = f->errors.leaves[i]->path;
+        if (strcmp(path, "guild_id") == 0 && other->n_guild_id == 1) {
+            PB_SET(d, guild_id, other->guild_id[0]);
+        } else if (strcmp(path, "user_ids") == 0 && other->has_user_ids) {
+            d->user_ids = ARENA_ARRAY(f->arena, uint64_t, 1);
+            d->user_ids[0] = other->user_ids;
+            d->n_user_ids = 1;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static Hubbub__V1__RequestMembers *read_request_members(struct frame *f)
+{
+    Hubbub__V1__RequestMembers *d = read_leniently(f, &hubbub__v1__request_members__wire);
+    return d && (f->errors.n == 0 || read_otherwise(f, d)) ? d : NULL;
+}
+
 static void handle_request_members(struct frame *f)
 {
-    Hubbub__V1__RequestMembers *d = read_message(f, &hubbub__v1__request_members__wire);
+    Hubbub__V1__RequestMembers *d = read_request_members(f);
     if (!d)
         close_undecodable(f);
     else if (f->c->session->state == SESSION_OPEN)
-        ready_send_members(f->h, f->c->session, d);
+        members_request(f->h, f->c->session, d);
 }
 
 static void handle_command(struct frame *f)
@@ -174,6 +219,33 @@ static void handle_command(struct frame *f)
         close_undecodable(f);
     else
         f->h->io.command(f->h->io.user, f->c->edge, &x->identity, f->op, f->d);
+}
+
+static void handle_subscription(struct frame *f)
+{
+    Hubbub__V1__GuildSubscription *d = read_leniently(f, &hubbub__v1__guild_subscription__wire);
+    if (d && f->c->session->state == SESSION_OPEN)
+        presence_subscribe(f->h, f->c->session, d);
+}
+
+static void handle_subscription_of(void *user, const char *guild_id, struct wire_json *value)
+{
+    struct frame of = *(struct frame *)user;
+    of.d = value;
+    of.errors = (struct wire_errors){.arena = of.arena};
+    Hubbub__V1__GuildSubscription *d = read_leniently(&of, &hubbub__v1__guild_subscription__wire);
+    if (!d)
+        return;
+    d->has_guild_id = true;
+    d->guild_id = strtoull(guild_id, NULL, 10);
+    presence_subscribe(of.h, of.c->session, d);
+}
+
+static void handle_subscriptions(struct frame *f)
+{
+    struct wire_json *all = f->d ? wire_json_get(f->d, "subscriptions") : NULL;
+    if (all && f->c->session->state == SESSION_OPEN)
+        wire_json_each(all, handle_subscription_of, f);
 }
 
 static void handle_nothing(struct frame *f)
@@ -190,12 +262,12 @@ static const struct op_rule {
     {3, false, handle_presence},  {4, false, handle_nothing}, /* voice state */
     {5, false, handle_nothing},                               /* voice server ping */
     {6, true, handle_resume},     {8, false, handle_request_members},
-    {14, false, handle_nothing},                               /* guild subscriptions */
+    {14, false, handle_subscription},
     {17, false, handle_nothing},                               /* lobby voice states */
     {28, false, handle_nothing},                               /* forum unreads */
     {29, false, handle_nothing},                               /* remote command */
     {32, false, handle_nothing},                               /* speed test */
-    {33, false, handle_nothing},  {37, false, handle_nothing}, /* guild subscriptions, bulk */
+    {33, false, handle_nothing},  {37, false, handle_subscriptions},
     {40, true, handle_heartbeat}, {41, false, handle_nothing}, /* time-spent session id */
     {42, false, handle_nothing},                               /* lobby voice ping */
     {100, false, handle_command},

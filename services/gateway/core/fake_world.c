@@ -195,6 +195,9 @@ static uint64_t append(struct fake_world *w, struct fake_feed *f, enum hub_topic
     PB_SET(&e, scope_id, f->id);
     PB_SET(&e, seq, f->head + 1);
     PB_SET(&e, topic, topic);
+    if (w->permission)
+        PB_SET(&e, permission, w->permission);
+    w->permission = 0;
     e.event = event;
     f->entries[f->head++] = (struct fake_entry){f->head, xid, viewers, memory_copy_message(&e)};
     f->entries[f->head - 1].seq = f->head;
@@ -293,6 +296,16 @@ static uint64_t commit_guild(struct fake_world *w, unsigned guild, uint64_t topi
     end_commit(w);
     arena_destroy(a);
     return seq;
+}
+
+uint64_t fake_audit(struct fake_world *w, unsigned guild, uint64_t permission)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Event *e = new_event(a);
+    e->audit_entry = PB_NEW(a, Hubbub__V1__AuditEntry, hubbub__v1__audit_entry);
+    PB_SET(e->audit_entry, guild_id, fake_guild_id(guild));
+    w->permission = permission;
+    return commit_guild(w, guild, 0, e, a);
 }
 
 uint64_t fake_set_roles(struct fake_world *w, unsigned guild, unsigned user, unsigned roles)
@@ -594,9 +607,53 @@ static status answer_presences(struct fake_world *w, const struct fake_question 
     return ST_OK;
 }
 
+static Hubbub__V1__Member *make_crowd_member(struct arena *a, uint64_t user_id)
+{
+    Hubbub__V1__Member *m = PB_NEW(a, Hubbub__V1__Member, hubbub__v1__member);
+    m->user = PB_NEW(a, Hubbub__V1__User, hubbub__v1__user);
+    PB_SET(m->user, id, user_id);
+    m->user->username = arena_printf(a, "crowd%llu", (unsigned long long)user_id);
+    return m;
+}
+
+static bool is_asked_for(const struct fake_question *q, const Hubbub__V1__Member *m)
+{
+    bool asked = !q->n_ids && strncmp(m->user->username, q->token, strlen(q->token)) == 0;
+    for (size_t i = 0; i < q->n_ids; i++)
+        asked |= q->ids[i] == m->user->id;
+    return asked && m->user->id > q->b;
+}
+
+static status answer_members(struct fake_world *w, const struct fake_question *q, struct arena *a,
+                             ProtobufCMessage **ret)
+{
+    int guild = find_guild(w, q->a);
+    if (guild < 0 || w->guilds[guild].deleted)
+        return ST_UNKNOWN_GUILD;
+    Hubbub__V1__SearchMembersResponse *r =
+        PB_NEW(a, Hubbub__V1__SearchMembersResponse, hubbub__v1__search_members_response);
+    r->generation = make_generation(w, a);
+    PB_SET(r, head, w->guilds[guild].feed.head);
+    r->members = ARENA_ARRAY(a, Hubbub__V1__Member *, FAKE_USERS + w->crowd);
+    uint32_t total = 0;
+    for (unsigned i = 0; i < FAKE_USERS + w->crowd; i++) {
+        if (i < FAKE_USERS && !w->guilds[guild].member[i])
+            continue;
+        Hubbub__V1__Member *m =
+            i < FAKE_USERS ? make_member(a, w, (unsigned)guild, i) : make_crowd_member(a, CROWD + i - FAKE_USERS);
+        total++;
+        if (is_asked_for(q, m) && r->n_members < q->limit)
+            r->members[r->n_members++] = m;
+    }
+    PB_SET(r, total, total);
+    PB_SET(r, joined_by, w->now);
+    *ret = &r->base;
+    return ST_OK;
+}
+
 static status (*const answers[QUESTION_KINDS])(struct fake_world *, const struct fake_question *, struct arena *,
                                                ProtobufCMessage **) = {
-    answer_heads, answer_read, answer_snapshot, answer_open, answer_member, answer_presences,
+    answer_heads, answer_read, answer_snapshot, answer_open, answer_member, answer_presences, answer_members,
 };
 
 void fake_serve(struct fake_world *w, struct fake_question *q, status st)
@@ -639,6 +696,9 @@ void fake_deliver(struct fake_world *w, struct fake_question *q)
         break;
     case QUESTION_PRESENCES:
         hub_on_presences(w->hub, q->ticket, q->st, m, w->now);
+        break;
+    case QUESTION_MEMBERS:
+        hub_on_members(w->hub, q->ticket, q->st, m, w->now);
         break;
     case QUESTION_KINDS:
         break;
@@ -719,6 +779,19 @@ static void io_member(void *user, uint64_t ticket, uint64_t guild_id, uint64_t u
     struct fake_question *q = ask(user, QUESTION_MEMBER, ticket);
     q->a = guild_id;
     q->b = user_id;
+}
+
+static void io_members(void *user, uint64_t ticket, const Hubbub__V1__SearchMembersRequest *r)
+{
+    struct fake_question *q = ask(user, QUESTION_MEMBERS, ticket);
+    q->a = r->guild_id;
+    q->b = r->after;
+    q->limit = r->limit;
+    q->token = memory_strdup(r->query ? r->query : "");
+    q->n_ids = r->n_user_ids;
+    q->ids = memory_zeroed(q->n_ids * sizeof *q->ids);
+    if (q->n_ids)
+        memcpy(q->ids, r->user_ids, q->n_ids * sizeof *q->ids);
 }
 
 static void io_presences(void *user, uint64_t ticket, const uint64_t *user_ids, size_t n)
@@ -854,9 +927,9 @@ struct fake_world *fake_create(uint64_t seed)
         .gateway_id = "gateway-1",
         .resume_url = "ws://127.0.0.1:8081",
     };
-    struct hub_io io = {w,         io_heads,        io_read,      io_snapshot, io_open,
-                        io_member, io_presences,    io_subscribe, io_presence, io_send,
-                        io_close,  io_payload_free, io_command,   io_random};
+    struct hub_io io = {w,         io_heads,   io_read,         io_snapshot,  io_open,
+                        io_member, io_members, io_presences,    io_subscribe, io_presence,
+                        io_send,   io_close,   io_payload_free, io_command,   io_random};
     w->hub = hub_create(&config, &io, w->now);
     return w;
 }

@@ -11,6 +11,8 @@
 
 enum { FAKE_USERS = 8, FAKE_GUILDS = 3, FAKE_CHANNELS = 8, FAKE_ROLES = 4, FAKE_CLIENTS = 512 };
 
+enum { CROWD = 1000000 };
+
 enum question_kind {
     QUESTION_HEADS,
     QUESTION_READ,
@@ -18,6 +20,7 @@ enum question_kind {
     QUESTION_OPEN,
     QUESTION_MEMBER,
     QUESTION_PRESENCES,
+    QUESTION_MEMBERS,
     QUESTION_KINDS
 };
 
@@ -28,7 +31,7 @@ struct fake_question {
     bool flag;             /* has_token */
     char *token;
     uint64_t *ids;
-    size_t n_ids;
+    size_t n_ids, limit;
     bool served;
     status st;
     ProtobufCMessage *answer;
@@ -103,6 +106,7 @@ struct fake_world {
     uint64_t running[64]; /* xids of transactions that have not committed */
     unsigned n_running;
     uint64_t committing; /* the next change commits as it; 0: as a new one */
+    uint64_t permission; /* what the next entry asks of its receivers */
     struct fake_guild guilds[FAKE_GUILDS];
     struct fake_user users[FAKE_USERS];
     uint64_t last_channel;
@@ -112,6 +116,7 @@ struct fake_world {
     struct fake_client *clients[FAKE_CLIENTS];
     unsigned n_clients;
     unsigned read_limit;
+    unsigned crowd; /* guild 0 has as many more members, with ids after CROWD, whom only a search finds */
     bool quiet; /* questions wait for fake_answer(); else fake_run() answers all */
     bool deaf;  /* nothing reaches the bus */
     unsigned asked[QUESTION_KINDS];
@@ -150,6 +155,8 @@ void fake_commit_as(struct fake_world *, uint64_t xid);
 uint64_t fake_message(struct fake_world *, unsigned guild, unsigned channel, unsigned author);
 uint64_t fake_join(struct fake_world *, unsigned guild, unsigned user);
 uint64_t fake_leave(struct fake_world *, unsigned guild, unsigned user);
+/* An entry of the audit log, for those who hold the permission. */
+uint64_t fake_audit(struct fake_world *, unsigned guild, uint64_t permission);
 uint64_t fake_set_roles(struct fake_world *, unsigned guild, unsigned user, unsigned roles);
 uint64_t fake_set_role_permissions(struct fake_world *, unsigned guild, unsigned role, uint64_t permissions);
 uint64_t fake_add_channel(struct fake_world *, unsigned guild);

@@ -1,6 +1,7 @@
 /* fanout.c - payloads, and who gets one. An event is encoded when the first session wants it, once per form: in full,
  * and without what only the MESSAGE_CONTENT intent shows. */
 #include "hubbub/v1/feeds.hub.h"
+#include "lib/permission/permission.h"
 #include "services/gateway/core/state.h"
 
 enum { INTENT_MESSAGE_CONTENT = 15 };
@@ -24,6 +25,16 @@ struct hub_payload *payload_dispatch(const char *name, const struct wire_message
     struct buf b = {0};
     buf_printf(&b, "{\"op\":0,\"t\":\"%s\",\"d\":", name);
     wire_write(&b, wire, message);
+    buf_puts(&b, ",\"s\":");
+    return payload_of(&b);
+}
+
+struct hub_payload *payload_dispatch_field(const char *name, const struct wire_message *wire, const void *message,
+                                           const char *field)
+{
+    struct buf b = {0};
+    buf_printf(&b, "{\"op\":0,\"t\":\"%s\",\"d\":", name);
+    wire_write_field(&b, wire, message, field);
     buf_puts(&b, ",\"s\":");
     return payload_of(&b);
 }
@@ -76,6 +87,16 @@ bool hold_views(struct hold *hold, const struct replica_channel *c)
     return replica_views(hold->scope->replica, hold_class(hold), c);
 }
 
+bool hold_permits(struct hold *hold, uint64_t permission)
+{
+    const struct replica *r = hold->scope->replica;
+    const Hubbub__V1__Member *m = replica_member(r, hold->session->user->id);
+    uint64_t held = replica_permissions(r, hold_class(hold));
+    if (m && m->communication_disabled_until && !(held & PERM_ADMINISTRATOR))
+        held &= PERM_VIEW_CHANNEL | PERM_READ_MESSAGE_HISTORY;
+    return !(permission & ~held);
+}
+
 /* ---- Fan-out --------------------------------------------------------------------------------------------------- */
 
 bool session_has_intent(const struct session *x, int bit)
@@ -103,7 +124,7 @@ static bool is_reduced(const struct fanout *f, const struct session *x)
     if (session_has_intent(x, INTENT_MESSAGE_CONTENT) || f->message->descriptor != &hubbub__v1__message__descriptor)
         return false;
     const Hubbub__V1__Message *m = (const Hubbub__V1__Message *)f->message;
-    return !(m->author && m->author->id == x->identity.user_id) && !mentions(m, x->identity.user_id);
+    return m->guild_id && !(m->author && m->author->id == x->identity.user_id) && !mentions(m, x->identity.user_id);
 }
 
 static struct hub_payload *encode_reduced(struct fanout *f)
@@ -111,6 +132,7 @@ static struct hub_payload *encode_reduced(struct fanout *f)
     Hubbub__V1__Message m = *(const Hubbub__V1__Message *)f->message;
     m.content = NULL;
     m.n_embeds = m.n_attachments = m.n_components = 0;
+    m.has_referenced_message = false; /* its content is hidden too */
     return payload_dispatch(f->row->dispatch, f->row->message, &m);
 }
 
@@ -143,7 +165,8 @@ void fanout_all(struct hub *h, struct fanout *f, struct scope *s, const struct u
     DL_FOREACH(s->holds, hold)
     {
         struct session *x = hold->session;
-        if (hold->attached && x->user != except && session_has_intent(x, f->row->intent) && (!c || hold_views(hold, c)))
+        if (hold->attached && x->user != except && session_has_intent(x, f->row->intent) &&
+            (!c || hold_views(hold, c)) && (!f->permission || hold_permits(hold, f->permission)))
             fanout_send(h, f, x);
     }
 }

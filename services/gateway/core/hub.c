@@ -139,6 +139,7 @@ void hub_tick(struct hub *h, int64_t now_ms)
     h->now = now_ms;
     cursor_tick(h);
     sessions_open(h);
+    members_tick(h);
     if (now_ms >= h->slow_at) {
         h->slow_at = now_ms + SLOW_CHECK_MS;
         connections_check(h);

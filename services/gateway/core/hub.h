@@ -47,6 +47,7 @@ struct hub_io {
     void (*snapshot)(void *user, uint64_t ticket, uint64_t guild_id, const uint64_t *user_ids, size_t n);
     void (*open)(void *user, uint64_t ticket, const char *token);
     void (*member)(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user_id);
+    void (*members)(void *user, uint64_t ticket, const Hubbub__V1__SearchMembersRequest *);
     void (*presences)(void *user, uint64_t ticket, const uint64_t *user_ids, size_t n);
     /* Redis topics, counted by the rim. */
     void (*subscribe)(void *user, bool on, enum hub_topic, uint64_t id);
@@ -96,6 +97,7 @@ void hub_on_snapshot(struct hub *, uint64_t ticket, status st, const Hubbub__V1_
 /* Open with ST_RATE_LIMITED: op 9 false, the bot identifies too often. */
 void hub_on_open(struct hub *, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *, int64_t now_ms);
 void hub_on_member(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *, int64_t now_ms);
+void hub_on_members(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SearchMembersResponse *, int64_t now_ms);
 void hub_on_presences(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *,
                       int64_t now_ms);
 /* What the bus brought, and what an own call's trailer brought: the same door. */

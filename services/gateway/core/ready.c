@@ -1,4 +1,4 @@
-/* ready.c - what opens a session and a guild: READY, GUILD_CREATE; and member chunks. Everything is gathered from the
+/* ready.c - what opens a session and a guild: READY, GUILD_CREATE. Everything is gathered from the
  * replica in the turn that attaches the session, so there is no seam between it and the entries that follow. */
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/gateway.hub.h"
@@ -6,11 +6,8 @@
 
 enum {
     INTENT_GUILDS = 0,
-    INTENT_MEMBERS = 1,
     INTENT_PRESENCES = 8,
-    CHUNK_MEMBERS_MAX = 1000,
     LARGE_MEMBERS_MAX = 100,
-    NONCE_BYTES_MAX = 32
 };
 
 static void dispatch_once(struct hub *h, struct session *x, const char *name, const struct wire_message *wire,
@@ -141,91 +138,4 @@ void ready_send_guild_deleted(struct hub *h, struct session *x, uint64_t guild_i
     PB_SET(&gone, id, guild_id);
     if (session_has_intent(x, INTENT_GUILDS))
         dispatch_once(h, x, "GUILD_DELETE", &hubbub__v1__guild_deleted__wire, &gone, false);
-}
-
-/* ---- GUILD_MEMBERS_CHUNK ----------------------------------------------------------------------------------------- */
-
-/* Who was asked for, and who of them is known. */
-struct matches {
-    Hubbub__V1__Member **members;
-    uint64_t *not_found;
-    size_t n, n_not_found;
-};
-
-static bool starts_with(const char *name, const char *prefix)
-{
-    return name && strncasecmp(name, prefix, strlen(prefix)) == 0;
-}
-
-static void match_ids(const struct replica *r, const Hubbub__V1__RequestMembers *ask, struct matches *found)
-{
-    for (size_t i = 0; i < ask->n_user_ids; i++) {
-        const Hubbub__V1__Member *m = replica_member(r, ask->user_ids[i]);
-        if (m)
-            found->members[found->n++] = (Hubbub__V1__Member *)m;
-        else if (replica_complete(r)) /* else nobody here can say so */
-            found->not_found[found->n_not_found++] = ask->user_ids[i];
-    }
-}
-
-static void match_query(const struct session *x, const struct replica *r, const Hubbub__V1__RequestMembers *ask,
-                        struct matches *found)
-{
-    const char *query = ask->query ? ask->query : "";
-    size_t limit = ask->limit > 0 ? (size_t)ask->limit : query[0] ? 100 : SIZE_MAX;
-    if (!query[0] && !session_has_intent(x, INTENT_MEMBERS))
-        return; /* everybody: only with the intent */
-    struct replica_member *m;
-    for (m = r->members; m && found->n < limit; m = m->hh.next) {
-        const Hubbub__V1__User *u = m->member->user;
-        if (starts_with(u->username, query) || starts_with(m->member->nick, query) ||
-            starts_with(u->global_name, query))
-            found->members[found->n++] = m->member;
-    }
-}
-
-static void send_chunk(struct hub *h, struct session *x, const struct replica *r, const Hubbub__V1__RequestMembers *ask,
-                       Hubbub__V1__MembersChunk *chunk, struct arena *a)
-{
-    PB_SET(chunk, guild_id, r->guild_id);
-    if (ask->nonce && strlen(ask->nonce) <= NONCE_BYTES_MAX)
-        chunk->nonce = ask->nonce;
-    if (ask->presences && session_has_intent(x, INTENT_PRESENCES)) {
-        chunk->presences = ARENA_ARRAY(a, Hubbub__V1__PresenceUpdated *, chunk->n_members);
-        for (size_t i = 0; i < chunk->n_members; i++) {
-            const Hubbub__V1__PresenceUpdated *p = replica_presence(r, chunk->members[i]->user->id);
-            if (p)
-                chunk->presences[chunk->n_presences++] = (Hubbub__V1__PresenceUpdated *)p;
-        }
-    }
-    dispatch_once(h, x, "GUILD_MEMBERS_CHUNK", &hubbub__v1__members_chunk__wire, chunk, false);
-}
-
-void ready_send_members(struct hub *h, struct session *x, const Hubbub__V1__RequestMembers *ask)
-{
-    struct hold *hold = session_find_hold(x, ask->guild_id);
-    if (!hold || !hold->attached || !hold->scope->replica)
-        return;
-    const struct replica *r = hold->scope->replica;
-    struct arena *a = arena_create(0);
-    struct matches found = {0};
-    found.members = ARENA_ARRAY(a, Hubbub__V1__Member *, HASH_COUNT(r->members) + ask->n_user_ids);
-    found.not_found = ARENA_ARRAY(a, uint64_t, ask->n_user_ids);
-    if (ask->n_user_ids > 0)
-        match_ids(r, ask, &found);
-    else
-        match_query(x, r, ask, &found);
-    size_t chunks = found.n ? (found.n + CHUNK_MEMBERS_MAX - 1) / CHUNK_MEMBERS_MAX : 1;
-    for (size_t i = 0; i < chunks; i++) {
-        Hubbub__V1__MembersChunk chunk = HUBBUB__V1__MEMBERS_CHUNK__INIT;
-        size_t left = found.n - i * CHUNK_MEMBERS_MAX;
-        PB_SET(&chunk, chunk_index, (int32_t)i);
-        PB_SET(&chunk, chunk_count, (int32_t)chunks);
-        chunk.members = found.members + i * CHUNK_MEMBERS_MAX;
-        chunk.n_members = left < CHUNK_MEMBERS_MAX ? left : CHUNK_MEMBERS_MAX;
-        chunk.not_found = found.not_found;
-        chunk.n_not_found = i + 1 == chunks ? found.n_not_found : 0;
-        send_chunk(h, x, r, ask, &chunk, a);
-    }
-    arena_destroy(a);
 }

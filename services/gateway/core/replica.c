@@ -340,6 +340,12 @@ static uint64_t base_permissions(const struct replica *r, const struct view_clas
     return base;
 }
 
+uint64_t replica_permissions(const struct replica *r, const struct view_class *class)
+{
+    uint64_t base = base_permissions(r, class);
+    return class->key[0] || (base & PERM_ADMINISTRATOR) ? PERM_ALL : base;
+}
+
 static bool compute_view(const struct replica *r, const struct view_class *class, const Hubbub__V1__Channel *c)
 {
     struct permission_subject who = {

@@ -83,6 +83,8 @@ void replica_put_presence(struct replica *, const Hubbub__V1__PresenceUpdated *)
 
 /* The class of a member; valid while replica.version is the same. */
 struct view_class *replica_class(struct replica *, uint64_t user_id, const uint64_t *roles, size_t n_roles);
+/* What its members may do in the guild; everything for the owner and administrators. */
+uint64_t replica_permissions(const struct replica *, const struct view_class *);
 bool replica_views(struct replica *, struct view_class *, const struct replica_channel *);
 /* What was worked out before the classes were retired; false for what was not. */
 bool replica_viewed(const struct view_class *, unsigned channel_index);

@@ -149,6 +149,8 @@ void hold_drop(struct hub *h, struct hold *hold)
     s->n_holds--;
     s->n_waiting--;
     s->idle_since = h->now;
+    hold->session->n_watched -= hold->n_watched;
+    free(hold->watched);
     free(hold);
 }
 
@@ -237,7 +239,7 @@ static void session_free(struct hub *h, struct session *x)
     memory_free_message(x->opened);
     free(x->token);
     free(x->status);
-    free(x->activities);
+    memory_free_message(x->presence);
     free(x);
 }
 
@@ -272,6 +274,7 @@ void session_end(struct hub *h, struct session *x)
     if (x->ticket)
         x->ticket->session = NULL;
     x->ticket = NULL;
+    members_forget(h, x);
     if (x->presence_shown)
         show_presence(h, x, true);
     set_state(h, x, SESSION_ENDED);
@@ -311,8 +314,9 @@ static void show_presence(struct hub *h, struct session *x, bool closed)
     PB_SET(&p, user_id, x->identity.user_id);
     p.session_id = x->id;
     p.status = x->status;
-    if (x->activities_len)
-        PB_SET(&p, activities, ((ProtobufCBinaryData){x->activities_len, (uint8_t *)x->activities}));
+    struct buf activities = {0};
+    presence_write_activities(&activities, x->presence, x->identity.bot);
+    PB_SET(&p, activities, ((ProtobufCBinaryData){activities.len, (uint8_t *)activities.data}));
     p.client = (char *)x->client;
     p.guild_ids = memory_zeroed(HASH_COUNT(x->holds) * sizeof *p.guild_ids);
     for (struct hold *hold = x->holds; hold; hold = hold->hh.next)
@@ -322,6 +326,7 @@ static void show_presence(struct hub *h, struct session *x, bool closed)
     x->presence_shown = !closed;
     x->presence_dirty = false;
     h->io.presence(h->io.user, &p);
+    buf_finish(&activities);
     free(p.guild_ids);
 }
 
@@ -336,6 +341,8 @@ void sessions_show(struct hub *h)
         show_presence(h, x, false);
 }
 
+enum { PRESENCE_ACTIVITIES = 2 }; /* field of PresenceInput */
+
 void session_set_presence(struct hub *h, struct session *x, const Hubbub__V1__PresenceInput *p)
 {
     static const struct {
@@ -349,10 +356,9 @@ void session_set_presence(struct hub *h, struct session *x, const Hubbub__V1__Pr
         free(x->status);
         x->status = memory_strdup(status);
     }
-    if (p->has_activities) {
-        x->activities_len = p->activities.len;
-        x->activities = memory_resized(x->activities, p->activities.len);
-        memcpy(x->activities, p->activities.data, p->activities.len);
+    if (WIRE_PRESENT_IN(p, PRESENCE_ACTIVITIES)) {
+        memory_free_message(x->presence);
+        x->presence = memory_copy_message(p);
     }
     if (x->state == SESSION_OPEN)
         mark_presence(h, x);
@@ -384,7 +390,7 @@ void session_identify(struct hub *h, struct hub_connection *c, const Hubbub__V1_
     struct session *x = session_create(h, c, without_scheme(d->token));
     x->has_intents = d->has_intents;
     x->intents = d->intents;
-    x->compress = d->compress;
+    x->compress = d->compress.len == 4 && memcmp(d->compress.data, "true", 4) == 0;
     x->large_threshold = d->has_large_threshold ? d->large_threshold : 0;
     x->client = client_of(d);
     if (d->n_shard == 2) {

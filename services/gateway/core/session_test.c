@@ -169,6 +169,7 @@ static const struct close_case {
     {"{\"op\":2,\"d\":{\"token\":\"token-4-0\",\"intents\":53575421}}", 0, 100, 0},
     {"{\"op\":2,\"d\":{\"token\":\"token-0-0\",\"intents\":-1}}", 0, 100, 0},
     {"{\"op\":2,\"d\":{\"token\":\"Bot token-4-0\",\"intents\":0,\"shard\":[0,1],\"compress\":null}}", 0, 100, 0},
+    {"{\"op\":2,\"d\":{\"token\":\"token-0-0\",\"compress\":\"zlib-stream\"}}", 0, 100, 0},
     {"{\"op\":1,\"d\":null}", 0, 0, 0},
     {"{\"op\":1,\"d\":251}", 1, 0, 0},
     {"{\"op\":40,\"d\":{\"seq\":3,\"qos\":{}}}", 1, 0, 0},
@@ -191,6 +192,23 @@ START_TEST(each_fault_has_its_close_code)
     fake_run(w, t->wait_ms);
     ck_assert_msg(c->close_code == t->code, "%s: closed with %u, not %u", t->send ? t->send : "time", c->close_code,
                   t->code);
+}
+END_TEST
+
+START_TEST(compression_is_the_wish_of_a_session)
+{
+    static const struct {
+        const char *wish;
+        bool wanted;
+    } cases[] = {{"true", true}, {"false", false}, {"null", false}, {"\"zlib-stream\"", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fake_client *c = fake_connect(w);
+        ck_assert(!hub_wants_compression(c->connection));
+        fake_send(c, "{\"op\":2,\"d\":{\"token\":\"token-0-0\",\"compress\":%s}}", cases[i].wish);
+        fake_run(w, 100);
+        ck_assert(c->ready);
+        ck_assert(hub_wants_compression(c->connection) == cases[i].wanted);
+    }
 }
 END_TEST
 
@@ -364,6 +382,30 @@ START_TEST(bots_get_what_they_have_intents_for)
 }
 END_TEST
 
+/* User 0 owns the guild; user 1 gets the right with a role, and loses it with the role's permission. */
+START_TEST(some_entries_are_for_those_with_a_permission_only)
+{
+    struct fake_client *owner = identify("{\"token\":\"token-0-0\"}");
+    struct fake_client *member = identify("{\"token\":\"token-1-0\"}");
+    fake_audit(w, 0, PERM_VIEW_AUDIT_LOG);
+    fake_run(w, 50);
+    ck_assert_uint_eq(fake_count(owner, "GUILD_AUDIT_LOG_ENTRY_CREATE"), 1);
+    ck_assert_uint_eq(fake_count(member, "GUILD_AUDIT_LOG_ENTRY_CREATE"), 0);
+    fake_set_role_permissions(w, 0, 1, PERM_VIEW_AUDIT_LOG);
+    fake_set_roles(w, 0, 1, 2);
+    fake_audit(w, 0, PERM_VIEW_AUDIT_LOG);
+    fake_run(w, 50);
+    ck_assert_uint_eq(fake_count(member, "GUILD_AUDIT_LOG_ENTRY_CREATE"), 1);
+    w->deaf = true; /* read back, not from the bus */
+    fake_audit(w, 0, PERM_VIEW_AUDIT_LOG | PERM_MANAGE_ROLES);
+    fake_set_role_permissions(w, 0, 1, 0);
+    fake_audit(w, 0, PERM_VIEW_AUDIT_LOG);
+    fake_run(w, 3000);
+    ck_assert_uint_eq(fake_count(member, "GUILD_AUDIT_LOG_ENTRY_CREATE"), 1);
+    ck_assert_uint_eq(fake_count(owner, "GUILD_AUDIT_LOG_ENTRY_CREATE"), 4);
+}
+END_TEST
+
 START_TEST(content_is_for_those_with_the_intent)
 {
     become_bot(1, 1 << 19);
@@ -450,6 +492,211 @@ START_TEST(members_are_answered_in_chunks)
 }
 END_TEST
 
+static void ask_members(struct fake_client *c, const char *what)
+{
+    fake_send(c, "{\"op\":8,\"d\":{\"guild_id\":\"%llu\",%s}}", (unsigned long long)fake_guild_id(0), what);
+}
+
+static void load_crowd(unsigned n)
+{
+    w->crowd = n;
+    struct fake_client *c = fake_open(w, 1);
+    scope_find(w->hub, fake_guild_id(0))->replica->member_count += n;
+    ck_assert(c->ready);
+}
+
+START_TEST(members_of_a_large_guild_are_asked_from_chat_page_by_page)
+{
+    load_crowd(2500);
+    become_bot(0, 1 << 14);
+    struct fake_client *c = identify("{\"token\":\"Bot token-0-0\",\"intents\":3}");
+    ask_members(c, "\"query\":\"\",\"limit\":0,\"nonce\":\"n1\"");
+    fake_run(w, 1000);
+    ck_assert_uint_eq(fake_count(c, "GUILD_MEMBERS_CHUNK"), 3);
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "GUILD_MEMBERS_CHUNK", 0), "\"chunk_index\":0,\"chunk_count\":3"));
+    const char *last = fake_dispatch(c, "GUILD_MEMBERS_CHUNK", 2);
+    ck_assert_ptr_nonnull(strstr(last, "\"chunk_index\":2,\"chunk_count\":3"));
+    ck_assert_ptr_nonnull(strstr(last, "\"crowd1002499\""));
+    ask_members(c, "\"query\":\"\",\"limit\":0,\"nonce\":\"n2\"");
+    const char *limited = fake_dispatch(c, "RATE_LIMITED", 0);
+    ck_assert_ptr_nonnull(limited);
+    ck_assert_ptr_nonnull(strstr(limited, "\"opcode\":8,\"retry_after\":2"));
+    ck_assert_ptr_nonnull(strstr(limited, "\"nonce\":\"n2\""));
+    ask_members(c, "\"user_ids\":[\"1000007\",\"555\"]");
+    fake_run(w, 200);
+    const char *chunk = fake_dispatch(c, "GUILD_MEMBERS_CHUNK", 3);
+    ck_assert_ptr_nonnull(strstr(chunk, "\"crowd1000007\""));
+    ck_assert_ptr_nonnull(strstr(chunk, "\"not_found\":[\"555\"]"));
+    fake_send(c, "{\"op\":8,\"d\":{\"guild_id\":[\"%llu\"],\"query\":\"crowd10000\",\"limit\":7}}",
+              (unsigned long long)fake_guild_id(0));
+    fake_run(w, 200);
+    ck_assert_uint_eq(fake_count(c, "GUILD_MEMBERS_CHUNK"), 5);
+    ask_members(c, "\"user_ids\":\"1000008\"");
+    fake_run(w, 200);
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "GUILD_MEMBERS_CHUNK", 5), "\"crowd1000008\""));
+    fake_run(w, 30000);
+    fake_send(c, "{\"op\":1,\"d\":null}");
+    ask_members(c, "\"query\":\"\",\"limit\":0");
+    fake_run(w, 1000);
+    ck_assert_uint_eq(fake_count(c, "GUILD_MEMBERS_CHUNK"), 9);
+}
+END_TEST
+
+START_TEST(a_page_that_members_overtook_is_asked_again)
+{
+    load_crowd(1500);
+    become_bot(0, 1 << 14);
+    struct fake_client *c = identify("{\"token\":\"Bot token-0-0\",\"intents\":3}");
+    w->quiet = true;
+    ask_members(c, "\"query\":\"\",\"limit\":0");
+    struct fake_question *q = fake_find(w, QUESTION_MEMBERS);
+    ck_assert_ptr_nonnull(q);
+    fake_serve(w, q, ST_OK);
+    fake_push(w, &w->guilds[0].feed, fake_leave(w, 0, 2));
+    ck_assert_uint_eq(fake_count(c, "GUILD_MEMBER_REMOVE"), 1);
+    fake_deliver(w, q);
+    ck_assert_uint_eq(fake_count(c, "GUILD_MEMBERS_CHUNK"), 0);
+    fake_run(w, 50);
+    ck_assert(fake_fail(w, QUESTION_MEMBERS, ST_UNAVAILABLE));
+    fake_run(w, 200);
+    ck_assert(fake_answer(w, QUESTION_MEMBERS));
+    ck_assert_uint_eq(fake_count(c, "GUILD_MEMBERS_CHUNK"), 1);
+    ck_assert_ptr_null(strstr(fake_dispatch(c, "GUILD_MEMBERS_CHUNK", 0), "\"user2\""));
+    fake_run(w, 200);
+    fake_push(w, &w->guilds[0].feed, fake_leave(w, 0, 0)); /* who left gets no more */
+    fake_answer(w, QUESTION_MEMBERS);
+    fake_run(w, 200);
+    ck_assert_uint_eq(fake_count(c, "GUILD_MEMBERS_CHUNK"), 1);
+    ck_assert_ptr_null(w->hub->members_asks);
+}
+END_TEST
+
+START_TEST(everybody_is_not_told_to_everybody)
+{
+    struct fake_client *person = fake_open(w, 2); /* no right to manage members */
+    ask_members(person, "\"query\":\"\",\"limit\":0");
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(person, "GUILD_MEMBERS_CHUNK", 0), "\"members\":[]"));
+    ask_members(person, "\"query\":\"user\",\"limit\":0");
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(person, "GUILD_MEMBERS_CHUNK", 1), "\"user0\""));
+    become_bot(1, 0);
+    struct fake_client *bot = identify("{\"token\":\"Bot token-1-0\",\"intents\":1}");
+    ask_members(bot, "\"query\":\"\",\"limit\":0");
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(bot, "GUILD_MEMBERS_CHUNK", 0), "\"members\":[]"));
+}
+END_TEST
+
+static void tell_presence(unsigned user, const char *status)
+{
+    Hubbub__V1__PresenceUser id = HUBBUB__V1__PRESENCE_USER__INIT;
+    Hubbub__V1__PresenceUpdated p = HUBBUB__V1__PRESENCE_UPDATED__INIT;
+    Hubbub__V1__Event e = HUBBUB__V1__EVENT__INIT;
+    PB_SET(&id, id, fake_user_id(user));
+    PB_SET(&p, guild_id, fake_guild_id(0));
+    p.user = &id;
+    p.status = (char *)status;
+    e.presence_update = &p;
+    fake_ephemeral(w, &e);
+    fake_run(w, 50);
+}
+
+START_TEST(a_large_guild_tells_of_presences_to_bots_and_to_those_who_subscribed)
+{
+    load_crowd(250); /* user 1 */
+    struct fake_client *person = fake_open(w, 0);
+    become_bot(2, 1 << 12);
+    struct fake_client *bot = identify("{\"token\":\"Bot token-2-0\",\"intents\":257}");
+    tell_presence(1, "idle");
+    ck_assert_uint_eq(fake_count(bot, "PRESENCE_UPDATE"), 1);
+    ck_assert_uint_eq(fake_count(person, "PRESENCE_UPDATE"), 0);
+    fake_send(person, "{\"op\":14,\"d\":{\"guild_id\":\"%llu\",\"typing\":true,\"members\":[\"%llu\"]}}",
+              (unsigned long long)fake_guild_id(0), (unsigned long long)fake_user_id(1));
+    ck_assert_uint_eq(fake_count(person, "PRESENCE_UPDATE"), 1); /* what is known, at once */
+    tell_presence(1, "dnd");
+    tell_presence(3, "dnd");
+    ck_assert_uint_eq(fake_count(person, "PRESENCE_UPDATE"), 2);
+    fake_send(person,
+              "{\"op\":37,\"d\":{\"subscriptions\":{\"%llu\":{\"members\":[\"%llu\"]},\"77\":{\"members\":[]}}}}",
+              (unsigned long long)fake_guild_id(0), (unsigned long long)fake_user_id(3));
+    ck_assert_uint_eq(fake_count(person, "PRESENCE_UPDATE"), 3);
+    tell_presence(1, "online");
+    ck_assert_uint_eq(fake_count(person, "PRESENCE_UPDATE"), 3);
+    tell_presence(3, "online");
+    ck_assert_uint_eq(fake_count(person, "PRESENCE_UPDATE"), 4);
+}
+END_TEST
+
+static const char *shown_activities(void)
+{
+    static char text[4096];
+    snprintf(text, sizeof text, "%.*s", (int)w->last_presence->activities.len,
+             (const char *)w->last_presence->activities.data);
+    return text;
+}
+
+START_TEST(activities_are_shown_within_bounds)
+{
+    struct fake_client *c = fake_open(w, 0);
+    fake_send(
+        c,
+        "{\"op\":3,\"d\":{\"status\":\"idle\",\"since\":5,\"afk\":true,\"activities\":[{\"type\":4,\"name\":\"\","
+        "\"state\":"
+        "\"at sea\",\"emoji\":{\"name\":\"\\u26f5\",\"id\":null}},{\"type\":9,\"name\":\"x\"},{\"type\":0},{\"type\":0,"
+        "\"name\":\"chess\",\"url\":7,\"details\":null,\"secrets\":{\"join\":\"x\"}}]}}");
+    ck_assert_str_eq(
+        shown_activities(),
+        "[{\"name\":\"Custom Status\",\"type\":4,\"state\":\"at sea\",\"emoji\":{\"name\":\"\xe2\x9b\xb5\"}},"
+        "{\"name\":\"chess\",\"type\":0}]");
+    fake_send(c, "{\"op\":3,\"d\":{\"status\":\"dnd\"}}");
+    ck_assert_ptr_nonnull(strstr(shown_activities(), "chess")); /* not said: as they were */
+    char name[200];
+    memset(name, 'n', sizeof name);
+    name[199] = 0;
+    fake_send(c, "{\"op\":3,\"d\":{\"activities\":[{\"type\":0,\"name\":\"%s\"}]}}", name);
+    ck_assert_uint_eq(w->last_presence->activities.len, strlen("[{\"name\":\"\",\"type\":0}]") + 128);
+    fake_send(c, "{\"op\":3,\"d\":{\"activities\":[]}}");
+    ck_assert_str_eq(shown_activities(), "[]");
+    become_bot(1, 0);
+    struct fake_client *bot = identify(
+        "{\"token\":\"Bot "
+        "token-1-0\",\"intents\":0,\"presence\":{\"status\":\"online\",\"activities\":[{\"type\":1,\"name\":\"it\","
+        "\"state\":\"s\",\"url\":\"https://x.example\",\"details\":\"d\"}]}}");
+    ck_assert_uint_eq(bot->close_code, 0);
+    ck_assert_str_eq(shown_activities(),
+                     "[{\"name\":\"it\",\"type\":1,\"url\":\"https://x.example\",\"state\":\"s\"}]");
+    fake_send(c, "{\"op\":3,\"d\":{\"activities\":{}}}");
+    ck_assert_uint_eq(c->close_code, 4002);
+}
+END_TEST
+
+START_TEST(own_sessions_are_told_to_people_only)
+{
+    struct fake_client *person = fake_open(w, 0);
+    become_bot(1, 0);
+    struct fake_client *bot = identify("{\"token\":\"Bot token-1-0\",\"intents\":1}");
+    Hubbub__V1__OwnSession one = HUBBUB__V1__OWN_SESSION__INIT, *sessions[] = {&one};
+    Hubbub__V1__SessionsReplaced r = HUBBUB__V1__SESSIONS_REPLACED__INIT;
+    Hubbub__V1__Event e = HUBBUB__V1__EVENT__INIT;
+    Hubbub__V1__Event *events[] = {&e};
+    Hubbub__V1__BusMessage m = HUBBUB__V1__BUS_MESSAGE__INIT;
+    one.session_id = "s1";
+    one.status = "dnd";
+    r.sessions = sessions;
+    r.n_sessions = 1;
+    r.has_user_id = true;
+    e.sessions_replace = &r;
+    m.ephemeral = events;
+    m.n_ephemeral = 1;
+    for (unsigned user = 0; user < 2; user++) {
+        r.user_id = fake_user_id(user);
+        hub_on_bus(w->hub, &m, w->now);
+    }
+    const char *told = fake_dispatch(person, "SESSIONS_REPLACE", 0);
+    ck_assert_ptr_nonnull(told);
+    ck_assert_ptr_nonnull(strstr(told, "\"d\":[{\"session_id\":\"s1\",\"status\":\"dnd\",\"activities\":[]"));
+    ck_assert_uint_eq(fake_count(bot, "SESSIONS_REPLACE"), 0);
+}
+END_TEST
+
 START_TEST(revoked_tokens_end_their_sessions)
 {
     struct fake_client *a = fake_open(w, 0), *other = fake_open(w, 1);
@@ -488,6 +735,7 @@ int main(void)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, each_fault_has_its_close_code, 0, sizeof close_cases / sizeof *close_cases);
+    tcase_add_test(t, compression_is_the_wish_of_a_session);
     const TTest *tests[] = {
         identify_gives_ready_then_each_guild,
         identify_may_come_before_chat_answers_anything,
@@ -503,9 +751,16 @@ int main(void)
         resume_needs_the_ring_and_the_session,
         sessions_linger_and_then_end,
         bots_get_what_they_have_intents_for,
+        some_entries_are_for_those_with_a_permission_only,
         content_is_for_those_with_the_intent,
         presence_and_typing_are_delivered_and_not_kept_for_long,
         a_presence_is_told_on_every_change,
+        members_of_a_large_guild_are_asked_from_chat_page_by_page,
+        a_page_that_members_overtook_is_asked_again,
+        everybody_is_not_told_to_everybody,
+        a_large_guild_tells_of_presences_to_bots_and_to_those_who_subscribed,
+        activities_are_shown_within_bounds,
+        own_sessions_are_told_to_people_only,
         members_are_answered_in_chunks,
         revoked_tokens_end_their_sessions,
         drain_asks_everybody_to_reconnect,

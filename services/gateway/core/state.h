@@ -5,7 +5,9 @@
  *   cursor.c      scopes: generation, digest, entries in order, reads, loads (FEEDS.md: the gateway's cursor)
  *   apply.c       what an entry does, once its turn has come: fold into the replica, then fan out
  *   fanout.c      payloads: encode once, intents, visibility, message content
- *   ready.c       READY, GUILD_CREATE, member chunks
+ *   ready.c       READY, GUILD_CREATE
+ *   members.c     op 8: member chunks
+ *   presence.c    what a session shows of its user, and whose presence it is told of
  *   hub.c         tickets, the settling of what a turn has left to do, ticks, statistics
  *
  * A turn is one call of a hub_*() function. Inside it nothing is freed that somebody may still be walking over:
@@ -37,6 +39,8 @@ enum {
     UNLOAD_LINGER_MS = 5000,
     PRESENCES_WAIT_MS = 300,
     PRESENCE_GRACE_MS = 10000,
+    PRESENCE_MEMBERS_MAX = 250, /* a larger guild tells of presences to bots and to those who subscribed */
+    WATCHED_MAX = 1000,         /* members that a session may subscribe to */
     CATCHUP_RANGE_MAX = 10000,
     SNAPSHOT_USERS_MAX = 1000,
     USER_SESSIONS_MAX = 50,
@@ -69,16 +73,18 @@ enum ticket_kind {
     TICKET_OPEN,
     TICKET_MEMBER,
     TICKET_PRESENCES,
+    TICKET_MEMBERS,
     TICKET_KINDS
 };
 
-/* One question in flight. What it was asked for may be gone when the answer comes: ids, not pointers, but for the two
+/* One question in flight. What it was asked for may be gone when the answer comes: ids, not pointers, but for those
  * that their owner clears. */
 struct ticket {
     uint64_t id;
     enum ticket_kind kind;
     uint64_t scope_id, incarnation, user_id;
     struct session *session; /* cleared when it ends */
+    struct members_ask *members; /* cleared when it ends */
     struct hold *hold;       /* cleared when it is dropped */
     bool has_token;          /* heads */
     uint64_t token;
@@ -101,6 +107,7 @@ struct membership {
     uint64_t *roles;
     size_t n_roles;
     int64_t joined_at;
+    int64_t all_asked_at;    /* op 8 for everybody; 0: not yet */
     struct view_class *class; /* of the replica's class_version */
     uint64_t class_version;
     UT_hash_handle hh;
@@ -126,6 +133,7 @@ struct scope {
     enum scope_state state;
     uint64_t incarnation; /* an answer to a question of an earlier one is void */
     uint64_t applied, known, base;
+    uint64_t members_at; /* the last MEMBER_* that was applied */
     struct held_entries pend;
     bool gone;    /* the guild was deleted: nobody holds it any more */
     bool check;   /* read although nothing more is known: entries may have gone unnoticed */
@@ -165,6 +173,8 @@ struct hold {
     uint64_t want;                 /* not before the scope has applied it: READY, or a pending guild_joined */
     bool pending;                  /* a guild_joined waits for its GUILD_CREATE */
     bool named;                    /* by the last answer to open */
+    uint64_t *watched;             /* whose presence is subscribed to, sorted */
+    size_t n_watched;
     struct catchup *catchup;
     struct view_class *before; /* while an entry that decides views is applied */
     struct hold *prev, *next;  /* scope.holds */
@@ -197,9 +207,10 @@ struct session {
     Hubbub__V1__OpenSessionResponse *opened; /* until READY */
     struct hold *holds;
     int64_t s; /* of the last dispatch */
+    unsigned n_members_asks, n_watched;
     struct ring ring;
-    char *status, *activities; /* presence, as the client gave it */
-    size_t activities_len;
+    char *status;
+    Hubbub__V1__PresenceInput *presence; /* as the client gave it; NULL: nothing yet */
     const char *client;
     bool presence_dirty, presence_shown;
     struct session *prev_of_user, *next_of_user, *prev_opening, *next_opening, *prev, *next;
@@ -241,6 +252,7 @@ struct hub {
     struct replica_channel *channels;
     uint64_t incarnations, versions;
 
+    struct members_ask *members_asks;
     struct ticket *tickets;
     uint64_t last_ticket;
     unsigned in_flight[TICKET_KINDS];
@@ -343,6 +355,9 @@ void apply_ephemeral(struct hub *, const Hubbub__V1__Event *);
 
 /* fanout.c */
 struct hub_payload *payload_dispatch(const char *name, const struct wire_message *, const void *message);
+/* d: one field of the message alone */
+struct hub_payload *payload_dispatch_field(const char *name, const struct wire_message *, const void *message,
+                                           const char *field);
 struct hub_payload *payload_frame(int op, const struct wire_message *, const void *message);
 /* d: JSON text */
 struct hub_payload *payload_frame_text(int op, const char *d);
@@ -351,6 +366,7 @@ struct fanout {
     const struct wire_field *row;
     const ProtobufCMessage *message;
     uint64_t channel_id; /* who may view it gets it; 0: everybody */
+    uint64_t permission; /* ... and holds these bits in the guild */
     bool ephemeral;
     struct hub_payload *full, *reduced;
 };
@@ -363,9 +379,26 @@ void fanout_end(struct hub *, struct fanout *);
 bool session_has_intent(const struct session *, int bit);
 struct view_class *hold_class(struct hold *);
 bool hold_views(struct hold *, const struct replica_channel *);
+/* Whether the member holds all the bits in the guild. One that was timed out holds only what a time-out leaves until its
+ * next MEMBER_UPDATE: there is no wall clock here, and too little is safe. */
+bool hold_permits(struct hold *, uint64_t permission);
 
 /* ready.c */
 void ready_send(struct hub *, struct session *);
 void ready_send_guild(struct hub *, struct hold *);
 void ready_send_guild_deleted(struct hub *, struct session *, uint64_t guild_id);
-void ready_send_members(struct hub *, struct session *, const Hubbub__V1__RequestMembers *);
+
+/* members.c */
+void members_request(struct hub *, struct session *, const Hubbub__V1__RequestMembers *);
+/* The session ends. */
+void members_forget(struct hub *, struct session *);
+void members_tick(struct hub *);
+
+/* presence.c */
+/* The activities as others see them, a JSON array; in the buffer. */
+void presence_write_activities(struct buf *, const Hubbub__V1__PresenceInput *, bool bot);
+/* Ops 14 and 37: whose presence the session is told of in a guild of more than PRESENCE_MEMBERS_MAX. The presences that
+ * are known are sent at once. */
+void presence_subscribe(struct hub *, struct session *, const Hubbub__V1__GuildSubscription *);
+/* Whether it is told of the presence of a member of a guild that it holds. */
+bool presence_concerns(const struct hold *, uint64_t user_id);

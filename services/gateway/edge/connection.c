@@ -267,9 +267,14 @@ void connection_answer_begin(struct connection *c, int code, const char *content
     c->answered = false;
     buf_printf(&c->out, "HTTP/1.1 %d %s\r\nDate: %s\r\nAccess-Control-Allow-Origin: *\r\n", code, reason_of(code),
                http_date());
-    if (c->exchange)
-        buf_printf(&c->out, "X-Request-Id: %s\r\nAccess-Control-Expose-Headers: Retry-After, X-Request-Id\r\n",
+    if (c->exchange) {
+        buf_printf(&c->out,
+                   "X-Request-Id: %s\r\nAccess-Control-Expose-Headers: Retry-After, X-Request-Id, X-RateLimit-Limit, "
+                   "X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Reset-After, X-RateLimit-Bucket, "
+                   "X-RateLimit-Scope, X-RateLimit-Global\r\n",
                    c->exchange->request_id);
+        admit_write_headers(c->exchange, &c->out);
+    }
     if (content_type)
         buf_printf(&c->out, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", content_type);
     if (code != 204 && code != 304)

@@ -5,6 +5,7 @@
 #include "hubbub/v1/routes.hub.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "services/gateway/edge/admit.h"
 #include "services/gateway/edge/connection.h"
 #include "services/gateway/edge/identity.h"
 #include "services/gateway/edge/rim.h"
@@ -41,6 +42,14 @@ struct metric edge_identity_misses =
     METRIC_COUNTER("hubbub_gateway_identity_total", "Tokens looked up", "from=\"chat\"");
 struct metric edge_rpc_unready =
     METRIC_COUNTER("hubbub_gateway_unready_total", "Requests answered 503 because no chat is reachable", "");
+struct metric edge_compressed_before = METRIC_COUNTER(
+    "hubbub_gateway_compressed_bytes_total", "Bytes of compressed frames, as text and on the wire", "stage=\"before\"");
+struct metric edge_compressed_after = METRIC_COUNTER(
+    "hubbub_gateway_compressed_bytes_total", "Bytes of compressed frames, as text and on the wire", "stage=\"after\"");
+struct metric edge_deflated_before =
+    METRIC_COUNTER("hubbub_gateway_deflated_bytes_total", "Bytes through the compressor", "stage=\"before\"");
+struct metric edge_deflated_after =
+    METRIC_COUNTER("hubbub_gateway_deflated_bytes_total", "Bytes through the compressor", "stage=\"after\"");
 static struct metric loop_lag = METRIC_HISTOGRAM("hubbub_gateway_loop_lag_seconds", "How late the 20 ms timer was", "");
 static struct metric http_connections = METRIC_GAUGE("hubbub_gateway_http_connections", "HTTP connections", "");
 
@@ -74,10 +83,12 @@ enum { CORE_METRICS = sizeof core_metrics / sizeof core_metrics[0] };
 
 static void register_metrics(void)
 {
-    struct metric *all[] = {
-        &edge_queue_cuts, &edge_slow_clients,  &edge_frames_too_large, &edge_sends,           &edge_flushed_frames,
-        &edge_accepted,   &edge_accept_failed, &edge_identity_hits,    &edge_identity_misses, &edge_rpc_unready,
-        &loop_lag,        &http_connections};
+    struct metric *all[] = {&edge_queue_cuts,      &edge_slow_clients,      &edge_frames_too_large,
+                            &edge_sends,           &edge_flushed_frames,    &edge_accepted,
+                            &edge_accept_failed,   &edge_identity_hits,     &edge_identity_misses,
+                            &edge_rpc_unready,     &edge_compressed_before, &edge_compressed_after,
+                            &edge_deflated_before, &edge_deflated_after,    &loop_lag,
+                            &http_connections};
     for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
         metric_register(all[i]);
     for (unsigned i = 0; i < CORE_METRICS; i++)
@@ -269,7 +280,7 @@ bool edge_start(struct edge *e)
     e->rim = rim_create(e);
     e->flush = flush_create(e, e->config->io_uring);
     e->bus = bus_subscriber_create(e->loop, e->config->redis_url, &events, e);
-    if (!e->bus || !socket_context_create(e))
+    if (!e->bus || !admit_start(e) || !socket_context_create(e))
         return false;
     e->hub = make_hub(e);
     start_handles(e);

@@ -3,6 +3,7 @@
  *
  *   listen.c      accepts sockets                       connection.c  HTTP/1.1 of one socket, until it is a WebSocket
  *   exchange.c    one request: which way it goes        rest.c        JSON to protobuf to JSON, by the generated tables
+ *   admit.c       rate limits, the client's address     deflate.c     the form of compressed frames
  *   identity.c    whose token is this                   own_routes.c  /gateway, /ping, /.well-known, the page at /
  *   upload.c      files of a multipart message          attachment.c  files back
  *   socket.c      one WebSocket (libwebsockets)         flush.c       what the sockets have to send, once a loop turn
@@ -38,7 +39,7 @@ struct edge_config {
     const char *public_url, *cdn_url; /* cdn_url "" means public_url */
     const char *gateway_id, *secret, *redis_url;
     const char *chat_targets, *presence_targets, *media_targets;
-    const char *trusted_proxies; /* comma list of addresses whose X-Forwarded-For counts */
+    const char *trusted_proxies; /* comma list of addresses and networks whose X-Forwarded-For counts */
     int64_t upload_bytes_max, send_queue_bytes_max, send_buffer_bytes, connections_max, drain_ms;
     int64_t heartbeat_interval_ms, session_linger_ms;
     bool io_uring;
@@ -48,6 +49,7 @@ struct connection;
 struct socket;
 struct flush;
 struct identity_cache;
+struct limits;
 struct rim;
 struct router;
 
@@ -66,6 +68,7 @@ struct edge {
     struct lws_context *lws;
     struct router *router;
     struct identity_cache *identities;
+    struct limits *limits; /* admit.h */
     struct flush *flush;
     struct rim *rim;
     struct wheel wheel;
@@ -111,4 +114,5 @@ void edge_request_id(char ret[33]);
 
 /* The metrics of the rim; edge.c registers them. */
 extern struct metric edge_queue_cuts, edge_frames_too_large, edge_sends, edge_accepted, edge_accept_failed,
-    edge_identity_hits, edge_identity_misses, edge_rpc_unready, edge_flushed_frames, edge_slow_clients;
+    edge_identity_hits, edge_identity_misses, edge_rpc_unready, edge_flushed_frames, edge_slow_clients,
+    edge_deflated_before, edge_deflated_after, edge_compressed_before, edge_compressed_after;

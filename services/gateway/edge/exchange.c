@@ -45,6 +45,7 @@ static struct metric *counter_of(int route, int code)
 
 void exchange_count(struct exchange *x, int code)
 {
+    admit_note_answer(x, code);
     metric_add(counter_of(x->metric_route, code), 1);
     metric_observe_us(&latency, clock_mono_us() - x->started_us);
 }
@@ -81,7 +82,9 @@ static const char *retry_line(struct exchange *x, int code, const Hubbub__V1__Er
     int64_t ms = detail && detail->has_retry_after_ms ? detail->retry_after_ms : 0;
     if (code != 503 && code != 429)
         return NULL;
-    return arena_printf(x->arena, "Retry-After: %lld\r\n", (long long)(ms > 0 ? (ms + 999) / 1000 : 1));
+    x->admission.exempt = code == 429; /* not a limit of ours: the service's, for all who use the thing */
+    return arena_printf(x->arena, "Retry-After: %lld\r\n%s", (long long)(ms > 0 ? (ms + 999) / 1000 : 1),
+                        code == 429 ? "X-RateLimit-Scope: shared\r\n" : "");
 }
 
 void exchange_fail(struct exchange *x, status st, const Hubbub__V1__ErrorDetail *detail)
@@ -114,20 +117,25 @@ static const char *query_value(const struct url_pair *pairs, unsigned n, const c
     return NULL;
 }
 
-/* The version that the socket speaks, 0 for one that we do not: close code 4012 tells. Nothing asked means 10. A
- * compression that is asked for is not served: plain text frames are what every client takes as well. */
-static int version_of(struct exchange *x)
+/* No version asked means 10. Of a compression that we do not have (zstd-stream), nothing comes: plain text frames are
+ * what every client takes as well. */
+static struct socket_terms terms_of(struct exchange *x)
 {
+    struct socket_terms terms = {0};
     struct url_pair pairs[16];
     unsigned n;
     if (!url_query(x->arena, x->head.query, pairs, 16, &n))
-        return 0;
-    const char *v = query_value(pairs, n, "v"), *encoding = query_value(pairs, n, "encoding");
+        return terms;
+    const char *v = query_value(pairs, n, "v"), *encoding = query_value(pairs, n, "encoding"),
+               *compress = query_value(pairs, n, "compress");
+    terms.zlib_stream = compress && !strcmp(compress, "zlib-stream");
     if (encoding && strcmp(encoding, "json"))
-        return 0;
+        return terms;
     if (!v || !strcmp(v, "10"))
-        return 10;
-    return !strcmp(v, "9") ? 9 : 0;
+        terms.version = 10;
+    else if (!strcmp(v, "9"))
+        terms.version = 9;
+    return terms;
 }
 
 static bool key_ok(const char *key)
@@ -159,9 +167,9 @@ static void start_websocket(struct exchange *x)
     }
     char *rest;
     size_t n;
-    int v = version_of(x);
+    struct socket_terms terms = terms_of(x);
     int fd = connection_release(x->connection, &rest, &n);
-    socket_adopt(x->edge, fd, key, v, rest, n);
+    socket_adopt(x->edge, fd, key, terms, rest, n);
     free(rest);
 }
 
@@ -197,7 +205,7 @@ static void on_identity(struct identity_wait *wait, status st, const struct iden
     if (st != ST_OK)
         exchange_fail(x, st, NULL);
     else if (exchange_alive(x))
-        rest_start(x);
+        admit_route(x, rest_start);
     exchange_unref(x);
 }
 
@@ -210,7 +218,7 @@ static void start_route(struct exchange *x)
         return;
     }
     if (route->method->auth == RPC_PUBLIC) {
-        rest_start(x);
+        admit_route(x, rest_start);
         return;
     }
     if (!x->token) {
@@ -249,19 +257,6 @@ static void answer_options(struct exchange *x)
     exchange_answer(x, 204, NULL, headers, NULL, 0);
 }
 
-/* The client's address: what a trusted proxy says last, else the peer's. */
-static const char *client_address(struct exchange *x)
-{
-    const char *forwarded = http_header(&x->head, "x-forwarded-for");
-    if (!forwarded || !http_list_has(x->edge->config->trusted_proxies, x->connection->address))
-        return x->connection->address;
-    const char *comma = strrchr(forwarded, ',');
-    const char *last = comma ? comma + 1 + strspn(comma + 1, " ") : forwarded;
-    struct in6_addr ignored;
-    bool valid = inet_pton(AF_INET, last, &ignored) == 1 || inet_pton(AF_INET6, last, &ignored) == 1;
-    return valid ? last : x->connection->address;
-}
-
 static struct exchange *create(struct connection *c, char *head_text, const struct http_head *head)
 {
     struct arena *arena = arena_create(0);
@@ -279,8 +274,9 @@ static struct exchange *create(struct connection *c, char *head_text, const stru
     connection_ref(c);
     c->exchange = x;
     x->token = identity_token_of(http_header(&x->head, "authorization"));
-    x->caller = (struct rpc_identity){
-        .address = client_address(x), .request_id = x->request_id, .traceparent = http_header(&x->head, "traceparent")};
+    x->caller = (struct rpc_identity){.address = admit_client_address(x),
+                                      .request_id = x->request_id,
+                                      .traceparent = http_header(&x->head, "traceparent")};
     return x;
 }
 
@@ -293,6 +289,8 @@ void exchange_start(struct connection *c, char *head_text, const struct http_hea
         start_websocket(x);
     else if (!strcmp(x->head.verb, "OPTIONS"))
         answer_options(x);
+    else if (admit_refuse_address(x))
+        ;
     else if (!strncmp(x->head.path, attachments, sizeof attachments - 1))
         attachment_start(x, x->head.path + sizeof attachments - 1);
     else if (!own_route_start(x))

@@ -1,6 +1,7 @@
 /* exchange.h - one request and its answer. Lives in its arena; the connection holds it until the answer is out, a call
  * in flight holds the connection. */
 #pragma once
+#include "services/gateway/edge/admit.h"
 #include "services/gateway/edge/connection.h"
 #include "services/gateway/edge/identity.h"
 #include "services/gateway/edge/multipart.h"
@@ -21,6 +22,7 @@ struct exchange {
     struct identity identity;
     struct rpc_identity caller;
     struct identity_wait identity_wait;
+    struct admission admission;
     struct wire_json *json;
     /* What the connection calls. */
     void (*on_body)(struct exchange *);

@@ -3,13 +3,15 @@
  * one.
  *
  * Each socket's message is gathered from the shared payloads: [frame header][body][tail with its own s], up to sixteen
- * frames. All sends are non-blocking and complete inside the submission (MSG_DONTWAIT), so nothing outlives the call.
- * What a socket did not take of a frame goes to libwebsockets, which keeps it and asks for POLLOUT; whole frames stay
- * in our queue.
+ * frames. A compressed one is [frame header, zlib header when due][deflated body][tail as a stored block]: the body is
+ * deflated when the first socket wants it so, and kept with the payload. All sends are non-blocking and complete inside
+ * the submission (MSG_DONTWAIT), so nothing outlives the call. What a socket did not take of a frame goes to
+ * libwebsockets, which keeps it and asks for POLLOUT; whole frames stay in our queue.
  *
  * A slice is 1,000 sockets; between slices the loop turns, so that a fan-out to ten thousand delays nobody else for
  * long. */
 #include "lib/base/log.h"
+#include "services/gateway/edge/deflate.h"
 #include "services/gateway/edge/socket.h"
 #include <errno.h>
 #include <liburing.h>
@@ -18,10 +20,14 @@
 #include <sys/socket.h>
 
 enum { SLICE = 1000, BATCH = 256, HEADER_MAX = 10, PIECES = 3 };
+/* IDENTIFY's compress: from this size on. Some clients inflate on another thread and would handle a small event that
+ * comes behind a compressed one before it, so events stay as they are and what opens a session is always compressed. */
+enum { PAYLOAD_COMPRESS_BYTES_MIN = 16 * 1024 };
 
+enum form { FORM_TEXT, FORM_CLOSE, FORM_STREAM, FORM_PAYLOAD };
 struct piece {
-    unsigned char header[HEADER_MAX];
-    char tail[HUB_TAIL_BYTES + 1];
+    unsigned char header[HEADER_MAX + DEFLATE_HEADER_BYTES];
+    unsigned char tail[HUB_TAIL_BYTES + DEFLATE_TAIL_BYTES];
 };
 /* One socket's message. */
 struct gather {
@@ -30,6 +36,7 @@ struct gather {
     unsigned frames;
     size_t bytes;
     size_t sizes[FLUSH_FRAMES_MAX]; /* of each frame on the wire */
+    size_t plain[FLUSH_FRAMES_MAX]; /* of each compressed frame before that; 0: not compressed */
     struct iovec iov[FLUSH_FRAMES_MAX * PIECES];
     struct piece pieces[FLUSH_FRAMES_MAX];
 };
@@ -39,6 +46,7 @@ struct flush {
     bool uring_on;
     struct io_uring uring;
     struct gather *gathers; /* BATCH of them */
+    struct deflater *deflater;
 };
 
 struct flush *flush_create(struct edge *e, bool io_uring)
@@ -48,6 +56,7 @@ struct flush *flush_create(struct edge *e, bool io_uring)
         log_fatal("out of memory");
     f->edge = e;
     f->last = &f->first;
+    f->deflater = deflater_create();
     int result = io_uring ? io_uring_queue_init(BATCH, &f->uring, 0) : -ENOSYS;
     f->uring_on = !result;
     log_info("sends go out by", LOG_S("call", f->uring_on ? "io_uring" : "sendmsg"),
@@ -61,6 +70,7 @@ void flush_destroy(struct flush *f)
         return;
     if (f->uring_on)
         io_uring_queue_exit(&f->uring);
+    deflater_destroy(f->deflater);
     free(f->gathers);
     free(f);
 }
@@ -89,9 +99,11 @@ static struct socket *take(struct flush *f)
 /* ---- Gathering ------------------------------------------------------------------------------------------------- */
 
 /* RFC 6455 section 5.2: a whole frame, not masked. */
-static size_t frame_header(unsigned char *ret, int64_t s, size_t n)
+static size_t frame_header(unsigned char *ret, enum form form, size_t n)
 {
-    ret[0] = s == FRAME_CLOSE ? 0x88 : 0x81;
+    static const unsigned char opcodes[] = {
+        [FORM_TEXT] = 0x81, [FORM_CLOSE] = 0x88, [FORM_STREAM] = 0x82, [FORM_PAYLOAD] = 0x82};
+    ret[0] = opcodes[form];
     if (n < 126) {
         ret[1] = (unsigned char)n;
         return 2;
@@ -104,7 +116,7 @@ static size_t frame_header(unsigned char *ret, int64_t s, size_t n)
 }
 
 /* s right-aligned in ten characters, and the closing brace. */
-static void frame_tail(char *ret, int64_t s)
+static size_t frame_tail(char *ret, int64_t s)
 {
     char *at = ret + HUB_TAIL_BYTES - 1;
     *at = '}';
@@ -113,29 +125,70 @@ static void frame_tail(char *ret, int64_t s)
     while ((s /= 10) && at > ret);
     while (at > ret)
         *--at = ' ';
+    return HUB_TAIL_BYTES;
+}
+
+static enum form form_of(const struct socket *s, const struct frame *f)
+{
+    if (f->s == FRAME_CLOSE)
+        return FORM_CLOSE;
+    if (s->zlib_stream)
+        return FORM_STREAM;
+    bool large = f->payload->snapshot || f->payload->len >= PAYLOAD_COMPRESS_BYTES_MIN;
+    return large && s->hub && hub_wants_compression(s->hub) ? FORM_PAYLOAD : FORM_TEXT;
+}
+
+static struct deflated *deflated_body(struct flush *f, struct hub_payload *p)
+{
+    if (!p->edge_cache) {
+        struct deflated *d = p->edge_cache = deflate_body(f->deflater, p->data, p->len);
+        metric_add(&edge_deflated_before, (int64_t)d->plain_bytes);
+        metric_add(&edge_deflated_after, (int64_t)d->len);
+    }
+    return p->edge_cache;
+}
+
+/* The i-th frame of a gather. begin: the zlib header belongs before it. */
+static struct iovec *gather_frame(struct gather *g, unsigned i, const struct frame *f, enum form form, bool begin)
+{
+    struct iovec *iov = g->message.msg_iov + g->message.msg_iovlen;
+    struct piece *p = &g->pieces[i];
+    struct iovec body = {f->payload->data, f->payload->len};
+    char own[HUB_TAIL_BYTES];
+    size_t own_bytes = f->s >= 0 ? frame_tail(own, f->s) : 0, tail = own_bytes;
+    bool compressed = form == FORM_STREAM || form == FORM_PAYLOAD;
+    if (compressed) {
+        struct deflated *d = deflated_body(g->socket->edge->flush, f->payload);
+        body = (struct iovec){d->data, d->len};
+        tail = deflate_tail(p->tail, d, own, own_bytes, form == FORM_PAYLOAD);
+    } else {
+        memcpy(p->tail, own, own_bytes);
+    }
+    size_t begin_bytes = begin ? DEFLATE_HEADER_BYTES : 0;
+    size_t header = frame_header(p->header, form, begin_bytes + body.iov_len + tail);
+    memcpy(p->header + header, deflate_header, begin_bytes);
+    *iov++ = (struct iovec){p->header, header + begin_bytes};
+    *iov++ = body;
+    if (tail)
+        *iov++ = (struct iovec){p->tail, tail};
+    g->plain[i] = compressed ? f->payload->len + own_bytes : 0;
+    g->sizes[i] = header + begin_bytes + body.iov_len + tail;
+    return iov;
 }
 
 static void gather(struct socket *s, struct gather *g)
 {
-    struct iovec *iov = g->iov;
     g->socket = s;
     g->bytes = 0;
     g->frames = s->count < FLUSH_FRAMES_MAX ? s->count : FLUSH_FRAMES_MAX;
+    g->message = (struct msghdr){.msg_iov = g->iov};
     for (unsigned i = 0; i < g->frames; i++) {
         const struct frame *f = &s->ring[(s->first + i) & (s->cap - 1)];
-        struct piece *p = &g->pieces[i];
-        size_t tail = f->s >= 0 ? HUB_TAIL_BYTES : 0;
-        size_t header = frame_header(p->header, f->s, f->payload->len + tail);
-        *iov++ = (struct iovec){p->header, header};
-        *iov++ = (struct iovec){f->payload->data, f->payload->len};
-        if (tail) {
-            frame_tail(p->tail, f->s);
-            *iov++ = (struct iovec){p->tail, tail};
-        }
-        g->sizes[i] = header + f->payload->len + tail;
+        enum form form = form_of(s, f);
+        bool begin = form == FORM_PAYLOAD || (form == FORM_STREAM && !s->zlib_begun && i == 0);
+        g->message.msg_iovlen = (size_t)(gather_frame(g, i, f, form, begin) - g->iov);
         g->bytes += g->sizes[i];
     }
-    g->message = (struct msghdr){.msg_iov = g->iov, .msg_iovlen = (size_t)(iov - g->iov)};
 }
 
 /* ---- Results --------------------------------------------------------------------------------------------------- */
@@ -166,6 +219,22 @@ static void hand_rest(struct gather *g, size_t done, size_t end)
         socket_cut(g->socket);
 }
 
+/* The first frames of the message are on their way. */
+static void count_sent(struct gather *g, unsigned n)
+{
+    metric_add(&edge_flushed_frames, n);
+    g->socket->zlib_begun |= n > 0;
+    int64_t before = 0, after = 0;
+    for (unsigned i = 0; i < n; i++) {
+        before += (int64_t)g->plain[i];
+        after += g->plain[i] ? (int64_t)g->sizes[i] : 0;
+    }
+    if (before) {
+        metric_add(&edge_compressed_before, before);
+        metric_add(&edge_compressed_after, after);
+    }
+}
+
 /* result: bytes that were sent, or a negated errno. true: all went, and there may be more. */
 static bool settle(struct gather *g, ssize_t result)
 {
@@ -178,11 +247,11 @@ static bool settle(struct gather *g, ssize_t result)
     unsigned whole = 0;
     while (whole < g->frames && end + g->sizes[whole] <= done)
         end += g->sizes[whole++];
-    metric_add(&edge_flushed_frames, whole);
     if (whole < g->frames && done > end) {
         hand_rest(g, done, end + g->sizes[whole]);
         whole++;
     }
+    count_sent(g, whole);
     if (s->cut)
         return false;
     socket_pop(s, whole);

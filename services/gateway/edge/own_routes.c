@@ -19,22 +19,35 @@ static void gateway(struct exchange *x)
     answer_json(x, &hubbub__v1__gateway_url__wire, &m.base);
 }
 
-static void on_bot_identity(struct identity_wait *wait, status st, const struct identity *identity)
+static void answer_gateway_bot(struct exchange *x)
 {
-    struct exchange *x = (struct exchange *)((char *)wait - offsetof(struct exchange, identity_wait));
+    struct admit_starts starts = admit_starts_of(x);
     Hubbub__V1__SessionStartLimit limit = HUBBUB__V1__SESSION_START_LIMIT__INIT;
-    PB_SET(&limit, total, 1000);
-    PB_SET(&limit, remaining, 1000);
-    PB_SET(&limit, reset_after, 86400000);
-    PB_SET(&limit, max_concurrency, 16);
+    PB_SET(&limit, total, (int32_t)starts.total);
+    PB_SET(&limit, remaining, (int32_t)starts.remaining);
+    PB_SET(&limit, reset_after, starts.reset_after_ms);
+    PB_SET(&limit, max_concurrency, (int32_t)starts.max_concurrency);
     Hubbub__V1__GatewayBot m = HUBBUB__V1__GATEWAY_BOT__INIT;
     m.url = x->edge->gateway_url;
     PB_SET(&m, shards, 1);
     m.session_start_limit = &limit;
-    if (st != ST_OK)
+    answer_json(x, &hubbub__v1__gateway_bot__wire, &m.base);
+}
+
+static void on_bot_admitted(struct exchange *x)
+{
+    admit_read_starts(x, answer_gateway_bot);
+}
+
+static void on_bot_identity(struct identity_wait *wait, status st, const struct identity *identity)
+{
+    struct exchange *x = (struct exchange *)((char *)wait - offsetof(struct exchange, identity_wait));
+    if (st != ST_OK) {
         exchange_fail(x, st, NULL);
-    else
-        answer_json(x, &hubbub__v1__gateway_bot__wire, &m.base);
+    } else {
+        x->identity = *identity;
+        admit(x, RATELIMIT_READ, "gateway.bot", on_bot_admitted);
+    }
     exchange_unref(x);
 }
 
@@ -75,7 +88,7 @@ static void well_known_client(struct exchange *x)
     wire_write_string(&body, e->cdn_url);
     buf_puts(&body, "},\"gateway\":{\"baseUrl\":");
     wire_write_string(&body, e->gateway_url);
-    buf_puts(&body, ",\"encoding\":[\"json\"],\"compression\":[]}}");
+    buf_puts(&body, ",\"encoding\":[\"json\"],\"compression\":[\"zlib-stream\"]}}");
     exchange_answer(x, 200, "application/json", NULL, body.data, body.len);
     buf_finish(&body);
 }

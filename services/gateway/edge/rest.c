@@ -1,5 +1,6 @@
 /* A request of the generated table: its message is filled from body, query and path, in that order, so that what the
  * path says wins; the call goes to the instance that owns the guild; the answer is written by the same tables. */
+#include "hubbub/v1/accounts.hub.h"
 #include "lib/base/log.h"
 #include "services/gateway/edge/exchange.h"
 #include "services/gateway/edge/url.h"
@@ -187,13 +188,24 @@ void rest_call(struct exchange *x, const ProtobufCMessage *message)
     rpc_call(x->edge->chat, routing_key(x), x->match.route->method, message, &x->caller, 0, on_done, x);
 }
 
+static void on_login_admitted(struct exchange *x)
+{
+    rest_call(x, x->state);
+}
+
 static void on_body(struct exchange *x)
 {
     size_t n;
     const char *body = connection_body(x->connection, &n);
     ProtobufCMessage *message;
-    if (rest_build(x, body, n, &message))
+    if (!rest_build(x, body, n, &message))
+        return;
+    if (x->match.route->method != &hubbub__v1__accounts__login__method) {
         rest_call(x, message);
+        return;
+    }
+    x->state = message;
+    admit_login(x, ((const Hubbub__V1__LoginRequest *)message)->login, on_login_admitted);
 }
 
 void rest_start(struct exchange *x)

@@ -8,6 +8,7 @@
 #include "hubbub/v1/presence.hub.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "services/gateway/edge/admit.h"
 #include "services/gateway/edge/socket.h"
 #include <inttypes.h>
 #include <sodium.h>
@@ -84,9 +85,54 @@ static void ask(struct rim *r, struct rpc_group *group, uint64_t key, const stru
 ANSWER(heads, Hubbub__V1__HeadsResponse)
 ANSWER(read, Hubbub__V1__ReadFeedResponse)
 ANSWER(snapshot, Hubbub__V1__SnapshotResponse)
-ANSWER(open, Hubbub__V1__OpenSessionResponse)
 ANSWER(member, Hubbub__V1__GetMemberResponse)
+ANSWER(members, Hubbub__V1__SearchMembersResponse)
 ANSWER(presences, Hubbub__V1__GetPresencesResponse)
+
+/* A bot's session opens once its IDENTIFY is counted; the answer is copied, for it has to wait. */
+struct opening {
+    struct limit_ask ask;
+    struct question *question;
+    struct arena *arena; /* where this is, too */
+    const Hubbub__V1__OpenSessionResponse *response;
+};
+
+static void end_open(struct question *q, status st, const Hubbub__V1__OpenSessionResponse *response)
+{
+    hub_on_open(q->edge->hub, q->ticket, st, response, clock_mono_ms());
+    edge_touch(q->edge);
+    free(q);
+}
+
+static void on_counted(struct limit_ask *ask)
+{
+    struct opening *o = (struct opening *)((char *)ask - offsetof(struct opening, ask));
+    if (!ask->counted)
+        admit_count_refused_identify();
+    end_open(o->question, ask->counted ? ST_OK : ST_RATE_LIMITED, ask->counted ? o->response : NULL);
+    arena_destroy(o->arena);
+}
+
+static void count_opening(struct question *q, const ProtobufCMessage *response, uint64_t user_id)
+{
+    struct arena *arena = arena_create(0);
+    struct opening *o = ARENA_NEW(arena, struct opening);
+    size_t n = protobuf_c_message_get_packed_size(response);
+    uint8_t *packed = arena_alloc(arena, n);
+    protobuf_c_message_pack(response, packed);
+    *o = (struct opening){.ask.done = on_counted, .question = q, .arena = arena};
+    o->response = hubbub__v1__open_session_response__unpack(arena_protobuf(arena), n, packed);
+    admit_identify(q->edge, user_id, &o->ask);
+}
+
+static void on_open(void *user, const struct rpc_result *result)
+{
+    const Hubbub__V1__OpenSessionResponse *r = (const Hubbub__V1__OpenSessionResponse *)result->response;
+    if (result->st == ST_OK && r->identity && r->identity->bot)
+        count_opening(user, result->response, r->identity->user_id);
+    else
+        end_open(user, result->st, r);
+}
 
 static void heads(void *user, uint64_t ticket, bool has_token, uint64_t token)
 {
@@ -132,6 +178,13 @@ static void member(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user
     PB_SET(&request, user_id, user_id);
     ask(r, r->edge->chat, guild_id, &hubbub__v1__feeds__get_member__method, &request.base, ticket, READ_TIMEOUT_MS,
         on_member);
+}
+
+static void members(void *user, uint64_t ticket, const Hubbub__V1__SearchMembersRequest *request)
+{
+    struct rim *r = user;
+    ask(r, r->edge->chat, request->guild_id, &hubbub__v1__feeds__search_members__method, &request->base, ticket, 0,
+        on_members);
 }
 
 static void presences(void *user, uint64_t ticket, const uint64_t *user_ids, size_t n)
@@ -204,7 +257,9 @@ struct command {
     struct socket *socket; /* referenced */
     struct arena *arena;
     const char *nonce;
-    uint64_t key;
+    struct limit_ask ask;
+    struct hub_identity identity;
+    const Hubbub__V1__CreateMessageRequest *request;
 };
 
 static void send_result(struct command *c, int http, const Hubbub__V1__Message *message, const struct buf *error)
@@ -256,16 +311,31 @@ static void on_created(void *user, const struct rpc_result *result)
     end_command(c);
 }
 
-static void run_command(struct rim *r, struct command *c, const struct hub_identity *identity,
-                        const Hubbub__V1__CreateMessageRequest *request)
+static void run_command(struct command *c)
 {
     char id[33];
     edge_request_id(id);
-    uint64_t guild = hub_guild_of_channel(r->edge->hub, request->channel_id);
+    struct edge *e = c->socket->edge;
+    uint64_t channel = c->request->channel_id, guild = hub_guild_of_channel(e->hub, channel);
     struct rpc_identity who = {
-        .user_id = identity->user_id, .bot = identity->bot, .admin = identity->admin, .request_id = id};
-    rpc_call(r->edge->chat, guild ? guild : request->channel_id, &hubbub__v1__messages__create__method, &request->base,
-             &who, 0, on_created, c);
+        .user_id = c->identity.user_id, .bot = c->identity.bot, .admin = c->identity.admin, .request_id = id};
+    rpc_call(e->chat, guild ? guild : channel, &hubbub__v1__messages__create__method, &c->request->base, &who, 0,
+             on_created, c);
+}
+
+static void on_command_counted(struct limit_ask *ask)
+{
+    struct command *c = (struct command *)((char *)ask - offsetof(struct command, ask));
+    if (ask->counted) {
+        run_command(c);
+        return;
+    }
+    Hubbub__V1__ErrorDetail detail = HUBBUB__V1__ERROR_DETAIL__INIT;
+    int64_t wait = ask->rules[0].reset_ms - clock_mono_ms();
+    PB_SET(&detail, retry_after_ms, wait > 0 ? wait : 1);
+    admit_count_refused_message();
+    send_failure(c, ST_RATE_LIMITED, &detail);
+    end_command(c);
 }
 
 static void command(void *user, void *edge_socket, const struct hub_identity *identity, int64_t op, struct wire_json *d)
@@ -286,7 +356,10 @@ static void command(void *user, void *edge_socket, const struct hub_identity *id
         wire_error_add(&errors, "channel_id", "BASE_TYPE_REQUIRED", "This field is required");
     wire_check_required(&hubbub__v1__create_message_request__wire, message, &errors);
     if (!errors.n) {
-        run_command(r, c, identity, request);
+        c->identity = *identity;
+        c->request = request;
+        c->ask.done = on_command_counted;
+        admit_message(r->edge, identity->user_id, request->channel_id, &c->ask);
         return;
     }
     send_failure(c, ST_INVALID_FORM, wire_errors_detail(&errors));
@@ -326,6 +399,7 @@ void rim_fill_io(struct rim *r, struct hub_io *ret)
         .snapshot = snapshot,
         .open = open_session,
         .member = member,
+        .members = members,
         .presences = presences,
         .subscribe = subscribe,
         .presence = presence,

@@ -99,13 +99,18 @@ static void on_timer(struct wheel_timer *t)
         socket_cut(s); /* it had its time to say goodbye */
 }
 
-static struct socket *create(struct edge *e, int fd, int version)
+static struct socket *create(struct edge *e, int fd, struct socket_terms terms)
 {
     struct socket *s = calloc(1, sizeof *s);
     if (!s)
         log_fatal("out of memory");
-    *s =
-        (struct socket){.edge = e, .fd = fd, .version = version, .refs = 1, .next = e->sockets, .timer.fire = on_timer};
+    *s = (struct socket){.edge = e,
+                         .fd = fd,
+                         .version = terms.version,
+                         .zlib_stream = terms.zlib_stream,
+                         .refs = 1,
+                         .next = e->sockets,
+                         .timer.fire = on_timer};
     if (e->sockets)
         e->sockets->prev = s;
     e->sockets = s;
@@ -133,7 +138,7 @@ static void on_closed(struct socket *s)
     socket_unref(s);
 }
 
-void socket_adopt(struct edge *e, int fd, const char *key, int version, const char *rest, size_t rest_len)
+void socket_adopt(struct edge *e, int fd, const char *key, struct socket_terms terms, const char *rest, size_t rest_len)
 {
     struct buf text = {0};
     buf_printf(&text,
@@ -141,7 +146,7 @@ void socket_adopt(struct edge *e, int fd, const char *key, int version, const ch
                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
                key);
     buf_put(&text, rest, rest_len);
-    struct socket *s = create(e, fd, version);
+    struct socket *s = create(e, fd, terms);
     socket_ref(s);
     adopting = s;
     struct lws *wsi = lws_adopt_socket_readbuf(e->lws, fd, text.data, text.len); /* closes fd when it fails */
@@ -245,7 +250,8 @@ static void append(struct socket *s, const char *text, size_t n)
             log_fatal("out of memory");
         s->in_cap = cap;
     }
-    memcpy(s->in + s->in_len, text, n);
+    if (n) /* an empty frame has no buffer yet */
+        memcpy(s->in + s->in_len, text, n);
     s->in_len += n;
 }
 

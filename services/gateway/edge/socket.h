@@ -28,14 +28,19 @@ struct socket {
     size_t in_len, in_cap;
     struct wheel_timer timer; /* over the limit, or closing: how long that may last */
     uint16_t peer_code;
-    bool dirty, closing, cut; /* closing: its last frame is queued or sent; nothing is read any more */
+    bool zlib_stream, zlib_begun; /* every frame is compressed; the first one was sent */
+    bool dirty, closing, cut;     /* closing: its last frame is queued or sent; nothing is read any more */
 };
 
 bool socket_context_create(struct edge *) MUST_CHECK;
 void socket_context_destroy(struct edge *);
-/* Takes fd. key: Sec-WebSocket-Key, checked by the caller. version 0: answered by close code 4012. rest: bytes that
- * came behind the handshake. */
-void socket_adopt(struct edge *, int fd, const char *key, int version, const char *rest, size_t rest_len);
+/* What the client asked for in its URL. version 0: one that we do not speak, answered by close code 4012. */
+struct socket_terms {
+    int version;
+    bool zlib_stream;
+};
+/* Takes fd. key: Sec-WebSocket-Key, checked by the caller. rest: bytes that came behind the handshake. */
+void socket_adopt(struct edge *, int fd, const char *key, struct socket_terms, const char *rest, size_t rest_len);
 void socket_ref(struct socket *);
 void socket_unref(struct socket *);
 /* hub_io.send and hub_io.close: the close frame goes behind what is queued. */

@@ -1,0 +1,42 @@
+#include "services/chat/emoji.h"
+#include <string.h>
+#include <utf8proc.h>
+
+enum { KEYCAP = 0x20e3, SKIN_FIRST = 0x1f3fb, SKIN_LAST = 0x1f3ff };
+
+struct cluster {
+    utf8proc_int32_t points[EMOJI_CODE_POINTS_MAX];
+    int n;
+};
+
+/* False when the text is not UTF-8, empty, too long or more than one grapheme cluster. */
+static bool read_cluster(const char *text, struct cluster *ret)
+{
+    const utf8proc_uint8_t *at = (const utf8proc_uint8_t *)text;
+    utf8proc_int32_t state = 0;
+    ret->n = 0;
+    while (*at) {
+        utf8proc_int32_t *point = &ret->points[ret->n];
+        if (ret->n == EMOJI_CODE_POINTS_MAX)
+            return false;
+        utf8proc_ssize_t bytes = utf8proc_iterate(at, -1, point);
+        if (bytes <= 0 || (ret->n && utf8proc_grapheme_break_stateful(point[-1], *point, &state)))
+            return false;
+        at += bytes;
+        ret->n++;
+    }
+    return ret->n > 0;
+}
+
+bool emoji_is_unicode(const char *text)
+{
+    struct cluster c;
+    if (!text || !read_cluster(text, &c))
+        return false;
+    int kind = utf8proc_get_property(c.points[0])->boundclass;
+    if (kind == UTF8PROC_BOUNDCLASS_REGIONAL_INDICATOR)
+        return c.n == 2;
+    if (c.points[0] < 0x80)
+        return c.n > 1 && strchr("0123456789#*", c.points[0]) && c.points[c.n - 1] == KEYCAP;
+    return kind == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC || (c.points[0] >= SKIN_FIRST && c.points[0] <= SKIN_LAST);
+}

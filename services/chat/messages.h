@@ -1,0 +1,36 @@
+/* messages.h - what the handlers of messages, reactions and pins share: the way in, the loads, and what a message shows
+ * beside its row. d: a lease or change_db(). */
+#pragma once
+#include "services/chat/access.h"
+#include "services/chat/message_rows.h"
+
+/* The caller in a channel that has messages: access_channel, and ST_NON_TEXT_CHANNEL for a category. */
+status messages_access(struct call *, struct db *, uint64_t channel_id, struct access *ret) MUST_CHECK;
+/* access_begin_channel, for a channel that has messages. */
+status messages_begin(struct call *, uint64_t channel_id, uint64_t bits, struct change **ret_change,
+                      struct access *ret) MUST_CHECK;
+
+/* As GET shows it, but for what messages_complete adds. ST_UNKNOWN_MESSAGE. */
+status messages_load(struct call *, struct db *, uint64_t channel_id, uint64_t message_id,
+                     Hubbub__V1__Message **ret) MUST_CHECK;
+/* Whose it is; ST_UNKNOWN_MESSAGE. */
+status messages_load_author(struct call *, struct db *, uint64_t channel_id, uint64_t message_id,
+                            uint64_t *ret_user) MUST_CHECK;
+/* The author's member as an event shows it; *ret stays as it is when they left the guild. */
+status messages_load_member(struct call *, struct db *, uint64_t guild_id, uint64_t user_id,
+                            Hubbub__V1__Member **ret) MUST_CHECK;
+
+/* Reactions as the caller sees them, of messages of one channel: one query. */
+status messages_load_reactions(struct call *, struct db *, Hubbub__V1__Message *const *, size_t n) MUST_CHECK;
+/* referenced_message of those that are replies, of any channels: one query, none when there is no reply. */
+status messages_load_references(struct call *, struct db *, Hubbub__V1__Message *const *, size_t n) MUST_CHECK;
+/* Both. */
+status messages_complete(struct call *, struct db *, Hubbub__V1__Message *const *, size_t n) MUST_CHECK;
+
+/* message_update of m, in the change. */
+status messages_add_update(struct call *, struct change *, const struct access *, Hubbub__V1__Message *m) MUST_CHECK;
+/* Stores a message that the system writes in the caller's name, and adds its message_create. m has its channel, type
+ * and reference; its id, time and author are filled. */
+status messages_add_system(struct call *, struct change *, const struct access *, Hubbub__V1__Message *m) MUST_CHECK;
+/* What goes with messages that were just removed: files, reactions. */
+status messages_remove_parts(struct change *, uint64_t channel_id, const uint64_t *message_ids, size_t n) MUST_CHECK;

@@ -1,0 +1,174 @@
+// Goal: a right that was taken away is gone when the answer says so: what is sent after a kick, a role's removal or a denied
+// overwrite is refused and never stored, whatever was under way at that moment; nor is anything read or heard by then.
+// Two gateways and two chat instances, so that no cache of one process can hide it.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { unique, withHubbub } from '../e2e/harness.js';
+
+const ROUNDS = 6;
+const AFTER = 20; // requests after the answer, of each of the senders
+const up = withHubbub({ before, after }, { gateways: 2, chats: 2 });
+const base = (n) => `http://${up.hub.gateways[n % 2]}/api/v10`;
+
+// Sends from both gateways without a pause; `stop()` resolves once AFTER more were sent by each. Each request is
+// {content, begun, status, code, id}.
+function stream(who, request) {
+    const done = [];
+    let left = Infinity;
+    const one = async (n) => {
+        for (; left > 0; left -= 0.5) {
+            const content = unique('m'), begun = performance.now();
+            const answer = await request(who, content, base(n));
+            done.push({ content, begun, status: answer.status, code: answer.body?.code, id: answer.body?.id, body: answer.body });
+        }
+    };
+    const senders = [one(0), one(1)];
+    return { done, async stop() { left = AFTER; await Promise.all(senders); return done; } };
+}
+const post = (channel) => (who, content, at) => who.request('POST', `/channels/${channel}/messages`, { body: { content }, base: at });
+
+// Only what began before the answer may be stored; what was acknowledged is; what was refused is not.
+async function judge(owner, channel, sent, answered, code) {
+    const late = sent.filter((m) => m.begun > answered);
+    assert.ok(late.length >= AFTER, `only ${late.length} requests after the answer`);
+    for (const m of late) assert.deepEqual([m.status, m.code], [403, code]);
+    const stored = new Set((await owner.history(channel)).map((m) => m.content));
+    for (const m of sent) assert.equal(stored.has(m.content), m.status === 200, `${m.content}: ${m.status}`);
+}
+
+async function setUp() {
+    const w = await up.hub.guild(1);
+    w.member = w.members[0];
+    return w;
+}
+const warm = (s) => new Promise((done) => {
+    const look = () => (s.done.filter((m) => m.status === 200).length >= 5 ? done() : setTimeout(look, 2));
+    look();
+});
+
+describe('what is sent after a right was taken away', () => {
+    test('kick against send', { timeout: 120_000 }, async () => {
+        const { owner, guild, channel, invite, member } = await setUp();
+        for (let round = 0; round < ROUNDS; round++) {
+            const s = stream(member, post(channel));
+            await warm(s);
+            await owner.delete(`/guilds/${guild}/members/${member.id}`, { base: base(round) });
+            const answered = performance.now();
+            await judge(owner, channel, await s.stop(), answered, 50001);
+            await member.post(`/invites/${invite}`);
+        }
+    });
+    test('ban against send, and against coming back', { timeout: 120_000 }, async () => {
+        const { owner, guild, channel, invite, member } = await setUp();
+        for (let round = 0; round < 3; round++) {
+            const s = stream(member, post(channel));
+            await warm(s);
+            await owner.put(`/guilds/${guild}/bans/${member.id}`, {}, { base: base(round) });
+            const answered = performance.now();
+            await judge(owner, channel, await s.stop(), answered, 50001);
+            await owner.delete(`/guilds/${guild}/bans/${member.id}`);
+            // Joining while the ban is written: refused, or a member for a moment; a member by the end in no case.
+            const joins = stream(member, (who, _, at) => who.request('POST', `/invites/${invite}`, { base: at }));
+            await warm(joins);
+            await owner.put(`/guilds/${guild}/bans/${member.id}`, {}, { base: base(round + 1) });
+            const banned = performance.now();
+            for (const j of (await joins.stop()).filter((m) => m.begun > banned)) assert.deepEqual([j.status, j.code], [403, 40007]);
+            assert.ok(!(await owner.get(`/guilds/${guild}/members?limit=100`)).some((m) => m.user.id === member.id));
+            await owner.delete(`/guilds/${guild}/bans/${member.id}`);
+            await member.post(`/invites/${invite}`);
+        }
+    });
+    test('a role\'s removal, edit and deletion against send', { timeout: 120_000 }, async () => {
+        const { owner, guild, channel, member } = await setUp();
+        await owner.put(`/channels/${channel}/permissions/${guild}`, { type: 0, allow: '0', deny: '2048' });
+        const role = async () => (await owner.post(`/guilds/${guild}/roles`, { name: 'may send', permissions: '0' })).id;
+        const end = [
+            (id, options) => owner.delete(`/guilds/${guild}/members/${member.id}/roles/${id}`, options),
+            (id, options) => owner.patch(`/guilds/${guild}/members/${member.id}`, { roles: [] }, options),
+            (id, options) => owner.delete(`/guilds/${guild}/roles/${id}`, options),
+            (id, options) => owner.delete(`/channels/${channel}/permissions/${id}`, options),
+        ];
+        for (let round = 0; round < ROUNDS; round++) {
+            const id = await role();
+            await owner.put(`/channels/${channel}/permissions/${id}`, { type: 0, allow: '2048', deny: '0' });
+            await owner.put(`/guilds/${guild}/members/${member.id}/roles/${id}`);
+            const s = stream(member, post(channel));
+            await warm(s);
+            await end[round % end.length](id, { base: base(round) });
+            const answered = performance.now();
+            await judge(owner, channel, await s.stop(), answered, 50013);
+        }
+    });
+    test('a timeout and a channel\'s deletion against send', { timeout: 120_000 }, async () => {
+        const { owner, guild, channel, member } = await setUp();
+        const timeout = (ms) => owner.patch(`/guilds/${guild}/members/${member.id}`, { communication_disabled_until: ms && new Date(Date.now() + ms).toISOString() });
+        for (let round = 0; round < 2; round++) {
+            const s = stream(member, post(channel));
+            await warm(s);
+            await timeout(60_000);
+            const answered = performance.now();
+            await judge(owner, channel, await s.stop(), answered, 50013);
+            await timeout(null);
+        }
+        const s = stream(member, post(channel));
+        await warm(s);
+        await owner.delete(`/channels/${channel}`);
+        const answered = performance.now();
+        for (const m of (await s.stop()).filter((r) => r.begun > answered)) assert.deepEqual([m.status, m.code], [404, 10003]);
+    });
+});
+
+test('a denied overwrite against reading and hearing', { timeout: 120_000 }, async () => {
+    const { owner, channel, member } = await setUp();
+    const sockets = [await member.connect({ gateway: 0 }), await member.connect({ gateway: 1 })];
+    const get = (who, content, at) => who.request('GET', `/channels/${channel}/messages?limit=20`, { base: at });
+    for (let round = 0; round < ROUNDS; round++) {
+        const s = stream(member, get);
+        await warm(s);
+        await owner.put(`/channels/${channel}/permissions/${member.id}`, { type: 1, allow: '0', deny: '1024' }, { base: base(round) });
+        const answered = performance.now();
+        const secret = unique('secret ');
+        const { id } = await owner.post(`/channels/${channel}/messages`, { content: secret }, { base: base(round + 1) });
+        await owner.patch(`/channels/${channel}/messages/${id}`, { content: `${secret} still` });
+        const reads = await s.stop();
+        for (const r of reads.filter((x) => x.begun > answered)) assert.deepEqual([r.status, r.code], [403, 50001]);
+        for (const r of reads) assert.ok(!JSON.stringify(r.body).includes(secret), 'the page of a read that was refused by then holds a later message');
+        const one = await member.request('GET', `/channels/${channel}/messages/${id}`);
+        assert.deepEqual([one.status, one.body.code], [403, 50001]);
+        await owner.delete(`/channels/${channel}/messages/${id}`);
+        await owner.delete(`/channels/${channel}/permissions/${member.id}`, { base: base(round + 1) });
+        const open = unique('open ');
+        await owner.say(channel, open);
+        for (const socket of sockets) await socket.message(open);
+        for (const socket of sockets) assert.ok(!JSON.stringify(socket.frames).includes(secret), 'a socket heard what it may not');
+    }
+});
+
+test('the last use of an invite is had by one', { timeout: 60_000 }, async () => {
+    const { owner, guild, channel } = await setUp();
+    const people = await up.hub.people(6);
+    for (let round = 0; round < 4; round++) {
+        const { code } = await owner.post(`/channels/${channel}/invites`, { max_uses: 1, unique: true });
+        const answers = await Promise.all(people.map((p, n) => p.request('POST', `/invites/${code}`, { base: base(n) })));
+        const joined = people.filter((_, n) => answers[n].status === 200);
+        assert.equal(joined.length, 1, JSON.stringify(answers.map((a) => [a.status, a.body.code])));
+        for (const a of answers.filter((x) => x.status !== 200)) assert.deepEqual([a.status, a.body.code], [404, 10006]);
+        await owner.delete(`/guilds/${guild}/members/${joined[0].id}`);
+    }
+});
+
+test('two who kick each other: the higher one stays', { timeout: 60_000 }, async () => {
+    const { owner, guild, invite } = await setUp();
+    const manager = (await owner.post(`/guilds/${guild}/roles`, { name: 'kicks', permissions: '2' })).id;
+    const higher = (await owner.post(`/guilds/${guild}/roles`, { name: 'above', permissions: '2' })).id;
+    await owner.patch(`/guilds/${guild}/roles`, [{ id: manager, position: 1 }, { id: higher, position: 2 }]);
+    const [a, b] = await up.hub.people(2);
+    for (let round = 0; round < 4; round++) {
+        for (const p of [a, b]) await p.post(`/invites/${invite}`);
+        await owner.put(`/guilds/${guild}/members/${a.id}/roles/${higher}`);
+        await owner.put(`/guilds/${guild}/members/${b.id}/roles/${manager}`);
+        const [kick, refused] = await Promise.all([a.request('DELETE', `/guilds/${guild}/members/${b.id}`, { base: base(0) }), b.request('DELETE', `/guilds/${guild}/members/${a.id}`, { base: base(1) })]);
+        assert.equal(kick.status, 204);
+        assert.equal(refused.status, 403);
+    }
+});

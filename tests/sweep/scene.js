@@ -1,0 +1,84 @@
+// A guild with one of each kind of object, and everybody that the table of table.js asks about. The people are made once,
+// the guild anew for each route, so that no route finds what another left behind.
+import { PASSWORD, unique } from '../e2e/harness.js';
+
+// Every bit of a guild's management, and what a member needs to speak; but for ADMINISTRATOR, which no overwrite denies, and
+// VIEW_AUDIT_LOG, which shows what happens in every channel.
+const MANAGE = [0, 1, 2, 4, 5, 10, 11, 13, 16, 27, 28, 29, 30, 34, 40, 51].reduce((bits, b) => bits | 1n << BigInt(b), 0n).toString();
+
+const THUMB = encodeURIComponent('👍');
+
+export async function people(hub) {
+    const [owner, stranger, left, kicked, banned, lowest, blind, target, elsewhere, gone] = await hub.people(10);
+    const cast = { hub, owner, stranger, left, kicked, banned, lowest, blind, target, gone };
+    cast.bot = await hub.bot(owner);
+    cast.foreign = await foreignGuild(elsewhere);
+    cast.foreign.application = (await elsewhere.post('/applications', { name: unique('foreign') })).id;
+    // Two tokens that are no longer or never were: logged out, and as if another instance had made it.
+    cast.revoked = gone.token;
+    await gone.post('/auth/logout');
+    cast.unissued = lowest.token.slice(0, -6) + (lowest.token.endsWith('AAAAAA') ? 'BBBBBB' : 'AAAAAA');
+    return cast;
+}
+
+async function foreignGuild(owner) {
+    const guild = (await owner.post('/guilds', { name: 'elsewhere' })).id;
+    const channel = (await owner.get(`/guilds/${guild}/channels`)).find((c) => c.type === 0).id;
+    const role = (await owner.post(`/guilds/${guild}/roles`, { name: 'foreign' })).id;
+    await owner.put(`/channels/${channel}/permissions/${role}`, { type: 0, allow: '0', deny: '0' });
+    const message = (await owner.say(channel, 'elsewhere')).id;
+    const code = (await owner.post(`/channels/${channel}/invites`, {})).code;
+    return { owner, guild, channel, role, message, code };
+}
+
+export async function scene(cast) {
+    const { owner, hub } = cast;
+    const s = { ...cast, PASSWORD, unique };
+    s.guild = (await owner.post('/guilds', { name: unique('scene ') })).id;
+    const channels = await owner.get(`/guilds/${s.guild}/channels`);
+    s.channel = channels.find((c) => c.type === 0).id;
+    s.code = (await owner.post(`/channels/${s.channel}/invites`, { max_age: 0 })).code;
+    for (const name of ['left', 'kicked', 'banned', 'lowest', 'blind', 'target']) await cast[name].post(`/invites/${s.code}`);
+    await cast.left.delete(`/users/@me/guilds/${s.guild}`);
+    await owner.delete(`/guilds/${s.guild}/members/${cast.kicked.id}`);
+    await owner.put(`/guilds/${s.guild}/bans/${cast.banned.id}`, {});
+    s.role = (await owner.post(`/guilds/${s.guild}/roles`, { name: 'role' })).id;
+    s.spareRole = (await owner.post(`/guilds/${s.guild}/roles`, { name: 'spare' })).id;
+    const managers = (await owner.post(`/guilds/${s.guild}/roles`, { name: 'managers', permissions: MANAGE })).id;
+    await owner.put(`/guilds/${s.guild}/members/${cast.target.id}/roles/${s.role}`);
+    await owner.put(`/guilds/${s.guild}/members/${cast.blind.id}/roles/${managers}`);
+    await owner.put(`/channels/${s.channel}/permissions/${s.role}`, { type: 0, allow: '0', deny: '0' });
+    await owner.put(`/channels/${s.channel}/permissions/${cast.blind.id}`, { type: 1, allow: '0', deny: '1024' });
+    s.message = (await owner.say(s.channel, 'hello')).id;
+    s.secondMessage = (await owner.say(s.channel, 'hello again')).id;
+    await cast.target.put(`/channels/${s.channel}/messages/${s.message}/reactions/${THUMB}/@me`);
+    const application = await owner.post('/applications', { name: unique('application') });
+    s.application = application.id;
+    await owner.post(`/applications/${s.application}/bot`);
+    s.end = async () => {
+        await owner.request('DELETE', `/guilds/${s.guild}`);
+        await owner.request('DELETE', `/applications/${s.application}`);
+    };
+    s.ids = { guild_id: s.guild, channel_id: s.channel, message_id: s.message, role_id: s.role, user_id: cast.target.id, overwrite_id: s.role,
+        application_id: s.application, code: s.code, emoji: THUMB };
+    const f = cast.foreign;
+    s.foreignIds = { guild_id: f.guild, channel_id: f.channel, message_id: f.message, role_id: f.role, user_id: f.owner.id, overwrite_id: f.role,
+        application_id: f.application, code: f.code, emoji: THUMB };
+    // An id that exists, of something else.
+    s.otherIds = Object.fromEntries(Object.keys(s.ids).map((k) => [k, k === 'channel_id' ? s.role : s.channel]));
+    s.hub = hub;
+    return s;
+}
+
+// All that somebody who may see it can read of both guilds.
+export async function stateOf(s) {
+    const read = async (who, guild, channel) => Promise.all([`/guilds/${guild}`, `/guilds/${guild}/channels`, `/guilds/${guild}/roles`,
+        `/guilds/${guild}/members?limit=100`, `/guilds/${guild}/invites`, `/channels/${channel}/messages?limit=100`, `/channels/${channel}/pins`,
+        `/guilds/${guild}/bans`, `/guilds/${guild}/audit-logs`, '/applications', '/users/@me', '/users/@me/guilds'].map(async (path) => [path, await who.get(path)]));
+    const guilds = async (name) => [name, await s[name].get('/users/@me/guilds'), await s[name].get('/users/@me'), await s[name].get('/applications')];
+    return {
+        here: await read(s.owner, s.guild, s.channel),
+        elsewhere: await read(s.foreign.owner, s.foreign.guild, s.foreign.channel),
+        theirs: await Promise.all(['stranger', 'left', 'kicked', 'banned', 'lowest', 'blind'].map(guilds)),
+    };
+}

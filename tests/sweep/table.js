@@ -1,0 +1,161 @@
+// What each route answers to whom: the one table behind authorization.test.js.
+//
+// A new route needs one row here, else the sweep fails ("has no row"); a row whose route went away fails too. A row says:
+//   outsider  a stranger, a member who left, a kicked and a banned one (one of them alone: stranger, left, kicked, banned)
+//   lowest    a member who has @everyone and nothing else
+//   blind     only for paths with {channel_id}: a member with every MANAGE_ bit who may not view that channel
+//   owner     the guild's owner (for BOT routes: the owner's bot), whose request shows that the others were refused for
+//             what they are and not for what they sent
+//   none      for PUBLIC routes: without a token and with bad ones; all others answer 401
+//   body      what is sent; a function gets the scene (scene.js)
+//   query     what follows the path, with its question mark
+//   path      ids of the path that are not the scene's usual ones: {user_id: (s) => ...}
+//   foreign   the same object of another guild in the path, by parameter; asked by the owner
+//   other     an id of another kind in the path, by parameter; asked by the owner
+//   zero      the id 0, by parameter
+//   spends    the request ends the token that it is made with: each caller gets a token of its own for it
+// Each is OK (the route's own success), ANY (not asked) or one of the refusals below. What a row leaves out is what its path says: see
+// `expected`. Bots on PERSON routes and people on BOT routes need no row. A new kind of object (a ban, a webhook) needs its
+// id in scene.js and its line in `parameters`.
+
+export const OUTSIDERS = ['stranger', 'left', 'kicked', 'banned'];
+export const OK = 'OK';
+export const ANY = 'ANY'; // not asked
+export const UNAUTHORIZED = [401, 0];
+export const ACCESS = [403, 50001];
+export const PERMISSIONS = [403, 50013];
+export const BANNED = [403, 40007];
+export const NOT_AUTHOR = [403, 50005];
+export const NOT_APPLICATION_OWNER = [403, 20012];
+export const BOTS_FORBIDDEN = [403, 20001];
+export const ONLY_BOTS = [403, 20002];
+export const FORM = [400, 50035];
+export const UNKNOWN = { application: [404, 10002], ban: [404, 10026], channel: [404, 10003], emoji: [404, 10014], guild: [404, 10004], invite: [404, 10006], member: [404, 10007], message: [404, 10008],
+    overwrite: [404, 10009], role: [404, 10011], user: [404, 10013] };
+
+// What an id in the path answers when it is another guild's, and when nobody has it or another kind of object.
+export const parameters = {
+    guild_id: { foreign: ACCESS, unknown: UNKNOWN.guild },
+    channel_id: { foreign: ACCESS, unknown: UNKNOWN.channel },
+    message_id: { foreign: UNKNOWN.message, unknown: UNKNOWN.message },
+    role_id: { foreign: UNKNOWN.role, unknown: UNKNOWN.role },
+    user_id: { foreign: UNKNOWN.member, unknown: UNKNOWN.member },
+    overwrite_id: { foreign: UNKNOWN.overwrite, unknown: UNKNOWN.overwrite },
+    application_id: { foreign: NOT_APPLICATION_OWNER, unknown: UNKNOWN.application },
+    emoji: { foreign: ANY, unknown: UNKNOWN.emoji, text: true },
+    code: { foreign: ACCESS, unknown: UNKNOWN.invite, text: true },
+};
+
+const everybody = { outsider: OK, lowest: OK, owner: OK };
+const members = { outsider: ACCESS, lowest: OK, owner: OK };
+const powerful = { outsider: ACCESS, lowest: PERMISSIONS, owner: OK };
+const applicationOwner = { outsider: NOT_APPLICATION_OWNER, lowest: NOT_APPLICATION_OWNER, owner: OK };
+const bot = { owner: OK };
+const unbanned = { foreign: { user_id: UNKNOWN.ban }, other: { user_id: UNKNOWN.ban }, zero: { user_id: UNKNOWN.ban } };
+const banned = { ...powerful, path: { user_id: (s) => s.banned.id }, ...unbanned };
+// Whom an overwrite is of: PUT may name a role or a user.
+const ofNobody = { overwrite_id: UNKNOWN.role };
+
+export const table = {
+    'POST /auth/register': { ...everybody, none: OK, body: (s) => ({ username: s.unique('new'), password: s.PASSWORD, consent: true, date_of_birth: '1990-01-01' }) },
+    'POST /auth/login': { ...everybody, none: OK, body: (s) => ({ login: s.owner.username, password: s.PASSWORD }) },
+    'POST /auth/logout': { ...everybody, spends: true },
+    'GET /users/@me': everybody,
+    'PATCH /users/@me': { ...everybody, body: { global_name: 'Somebody' } },
+    'GET /users/{user_id}': { ...everybody, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },
+
+    'POST /applications': { ...everybody, body: { name: 'another' } },
+    'GET /applications': everybody,
+    'GET /applications/{application_id}': applicationOwner,
+    'GET /applications/@me': bot,
+    'GET /oauth2/applications/@me': bot,
+    'PATCH /applications/{application_id}': { ...applicationOwner, body: { description: 'changed' } },
+    'DELETE /applications/{application_id}': applicationOwner,
+    'POST /applications/{application_id}/delete': applicationOwner,
+    'POST /applications/{application_id}/bot': applicationOwner,
+    'POST /applications/{application_id}/bot/reset': applicationOwner,
+    'POST /oauth2/authorize': { ...powerful, body: (s) => ({ client_id: s.application, scope: 'bot', guild_id: s.guild, permissions: '8', authorize: true }) },
+
+    'POST /guilds': { ...everybody, body: { name: 'one more' } },
+    'GET /guilds/{guild_id}': members,
+    'PATCH /guilds/{guild_id}': { ...powerful, body: { name: 'renamed' } },
+    'DELETE /guilds/{guild_id}': powerful,
+    'POST /guilds/{guild_id}/delete': powerful,
+    'GET /users/@me/guilds': everybody,
+    'DELETE /users/@me/guilds/{guild_id}': { ...members, owner: [400, 50055] },
+
+    'POST /guilds/{guild_id}/channels': { ...powerful, body: { name: 'new' } },
+    'GET /guilds/{guild_id}/channels': members,
+    'PATCH /guilds/{guild_id}/channels': { ...powerful, body: (s) => [{ id: s.channel, position: 7 }] },
+    'GET /channels/{channel_id}': members,
+    'PATCH /channels/{channel_id}': { ...powerful, body: { topic: 'changed' } },
+    'DELETE /channels/{channel_id}': powerful,
+    'PUT /channels/{channel_id}/permissions/{overwrite_id}': { ...powerful, body: { type: 0, allow: '0', deny: '2048' }, foreign: ofNobody, other: ofNobody, zero: ofNobody },
+    'DELETE /channels/{channel_id}/permissions/{overwrite_id}': powerful,
+
+    'POST /channels/{channel_id}/invites': { ...members, body: { unique: true } },
+    'GET /channels/{channel_id}/invites': powerful,
+    'GET /guilds/{guild_id}/invites': powerful,
+    'GET /invites/{code}': { ...everybody, none: OK, foreign: { code: OK } },
+    'POST /invites/{code}': { ...everybody, banned: BANNED, foreign: { code: ANY } }, // to accept another's invite is what it is for
+    'DELETE /invites/{code}': powerful,
+
+    'GET /guilds/{guild_id}/roles': members,
+    'GET /guilds/{guild_id}/roles/{role_id}': members,
+    'POST /guilds/{guild_id}/roles': { ...powerful, body: { name: 'new' } },
+    'PATCH /guilds/{guild_id}/roles': { ...powerful, body: (s) => [{ id: s.role, position: 2 }] },
+    'PATCH /guilds/{guild_id}/roles/{role_id}': { ...powerful, body: { name: 'renamed', permissions: '8' } },
+    'DELETE /guilds/{guild_id}/roles/{role_id}': powerful,
+
+    'GET /guilds/{guild_id}/members': members,
+    'GET /guilds/{guild_id}/members/{user_id}': members,
+    'GET /users/@me/guilds/{guild_id}/member': members,
+    'GET /guilds/{guild_id}/members/search': { ...members, query: '?query=p' },
+    'PATCH /guilds/{guild_id}/members/{user_id}': { ...powerful, body: { nick: 'renamed' } },
+    'PATCH /guilds/{guild_id}/members/@me': { ...members, body: { nick: 'myself' } },
+    'DELETE /guilds/{guild_id}/members/{user_id}': powerful,
+    'PUT /guilds/{guild_id}/members/{user_id}/roles/{role_id}': { ...powerful, path: { role_id: (s) => s.spareRole } },
+    'DELETE /guilds/{guild_id}/members/{user_id}/roles/{role_id}': powerful,
+
+    'POST /channels/{channel_id}/messages': { ...members, body: { content: 'said' } },
+    'GET /channels/{channel_id}/messages': members,
+    'GET /channels/{channel_id}/messages/{message_id}': members,
+    'PATCH /channels/{channel_id}/messages/{message_id}': { ...powerful, lowest: NOT_AUTHOR, body: { content: 'changed' } },
+    'DELETE /channels/{channel_id}/messages/{message_id}': powerful,
+    'POST /channels/{channel_id}/messages/bulk-delete': { ...powerful, body: (s) => ({ messages: [s.message, s.secondMessage] }) },
+    'POST /channels/{channel_id}/typing': members,
+
+    'PUT /channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me': members,
+    'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me': members,
+    'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}/{user_id}': { ...powerful, foreign: { user_id: OK }, other: { user_id: OK }, zero: { user_id: OK } },
+    'GET /channels/{channel_id}/messages/{message_id}/reactions/{emoji}': members,
+    'DELETE /channels/{channel_id}/messages/{message_id}/reactions': powerful,
+    'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}': powerful,
+
+    'GET /channels/{channel_id}/messages/pins': members,
+    'PUT /channels/{channel_id}/messages/pins/{message_id}': powerful,
+    'DELETE /channels/{channel_id}/messages/pins/{message_id}': powerful,
+    'GET /channels/{channel_id}/pins': members,
+    'PUT /channels/{channel_id}/pins/{message_id}': powerful,
+    'DELETE /channels/{channel_id}/pins/{message_id}': powerful,
+
+    'GET /guilds/{guild_id}/bans': powerful,
+    'GET /guilds/{guild_id}/bans/{user_id}': banned,
+    // Somebody who never was here may be banned too.
+    'PUT /guilds/{guild_id}/bans/{user_id}': { ...powerful, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },
+    'DELETE /guilds/{guild_id}/bans/{user_id}': banned,
+    'POST /guilds/{guild_id}/bulk-ban': { ...powerful, body: (s) => ({ user_ids: [s.target.id] }) },
+    'GET /guilds/{guild_id}/audit-logs': powerful,
+};
+
+// The row's answer to somebody, or what follows from the path when the row does not say.
+export function expected(route, who) {
+    const row = table[`${route.verb} ${route.path}`];
+    if (who === 'none') return row.none ?? UNAUTHORIZED;
+    if (row[who] !== undefined) return row[who];
+    if (OUTSIDERS.includes(who)) return row.outsider;
+    if (who === 'blind') return ACCESS;
+    return undefined;
+}
+
+export const succeeds = (route, answer) => (answer === OK ? [route.success, undefined] : answer);
