@@ -1,21 +1,28 @@
 #include "lib/base/admin.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
-#include <arpa/inet.h>
-#include <errno.h>
-#include <microhttpd.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { CONNECTIONS_MAX = 16, IDLE_TIMEOUT_S = 10 };
+enum { IDLE_TIMEOUT_S = 10, HEAD_BYTES_MAX = 8192, BODY_BYTES_MAX = 1024 };
 
+/* libevent's loop belongs to the thread; admin_destroy() ends it through a pipe, the one thing both touch. */
 struct admin {
-    struct MHD_Daemon *daemon;
+    struct event_base *base;
+    struct evhttp *http;
+    struct event *stop;
+    int stop_pipe[2];
+    pthread_t thread;
     admin_ready_fn *ready;
     void *user;
 };
 
-static unsigned page(struct admin *a, const char *path, struct buf *body)
+static int page(struct admin *a, const char *path, struct buf *body)
 {
     if (!strcmp(path, "/livez")) {
         buf_puts(body, "ok\n");
@@ -31,20 +38,33 @@ static unsigned page(struct admin *a, const char *path, struct buf *body)
     return 404;
 }
 
-static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *path, const char *method,
-                                  const char *version, const char *upload, size_t *upload_size, void **state)
+static void on_request(struct evhttp_request *request, void *user)
 {
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     struct buf body = {0};
-    unsigned code = page(user, path, &body);
-    struct MHD_Response *r = MHD_create_response_from_buffer(body.len, body.data, MHD_RESPMEM_MUST_COPY);
+    struct evbuffer *out = evbuffer_new();
+    int code = page(user, path ? path : "", &body);
+    evbuffer_add(out, body.data, body.len);
     buf_finish(&body);
-    MHD_add_response_header(r, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    enum MHD_Result result = MHD_queue_response(connection, code, r);
-    MHD_destroy_response(r);
-    return result;
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    evhttp_send_reply(request, code, NULL, out);
+    evbuffer_free(out);
 }
 
-static bool parse_address(const char *listen, struct sockaddr_in *ret)
+static void on_stop(evutil_socket_t fd, short what, void *base)
+{
+    event_base_loopbreak(base);
+}
+
+static void *run(void *user)
+{
+    event_base_dispatch(((struct admin *)user)->base);
+    return NULL;
+}
+
+/* "127.0.0.1:9000" */
+static bool bind_address(struct evhttp *http, const char *listen)
 {
     char host[64];
     const char *colon = strrchr(listen, ':');
@@ -52,28 +72,43 @@ static bool parse_address(const char *listen, struct sockaddr_in *ret)
         return false;
     memcpy(host, listen, (size_t)(colon - listen));
     host[colon - listen] = '\0';
-    *ret = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(colon + 1))};
-    return inet_pton(AF_INET, host, &ret->sin_addr) == 1;
+    return evhttp_bind_socket(http, host, (ev_uint16_t)atoi(colon + 1)) == 0;
+}
+
+static void release(struct admin *a)
+{
+    if (a->stop)
+        event_free(a->stop);
+    if (a->http)
+        evhttp_free(a->http);
+    if (a->base)
+        event_base_free(a->base);
+    close(a->stop_pipe[0]);
+    close(a->stop_pipe[1]);
+    free(a);
 }
 
 struct admin *admin_create(const char *listen, admin_ready_fn *ready, void *user)
 {
-    struct sockaddr_in address;
-    if (!parse_address(listen, &address)) {
-        log_error("the admin address is not HOST:PORT", LOG_S("address", listen));
-        return NULL;
-    }
     struct admin *a = calloc(1, sizeof *a);
-    if (!a)
-        log_fatal("out of memory");
-    *a = (struct admin){.ready = ready, .user = user};
-    a->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request, a, MHD_OPTION_SOCK_ADDR,
-                                 &address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                                 IDLE_TIMEOUT_S, MHD_OPTION_END);
-    if (a->daemon)
-        return a;
-    log_error("cannot listen for administration", LOG_S("address", listen), LOG_S("error", strerror(errno)));
-    free(a);
+    if (!a || pipe(a->stop_pipe))
+        log_fatal("nothing left to make the admin port of");
+    a->ready = ready;
+    a->user = user;
+    a->base = event_base_new();
+    a->http = a->base ? evhttp_new(a->base) : NULL;
+    a->stop = a->base ? event_new(a->base, a->stop_pipe[0], EV_READ, on_stop, a->base) : NULL;
+    if (a->http && a->stop && !event_add(a->stop, NULL) && bind_address(a->http, listen)) {
+        evhttp_set_gencb(a->http, on_request, a);
+        evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+        evhttp_set_timeout(a->http, IDLE_TIMEOUT_S);
+        evhttp_set_max_headers_size(a->http, HEAD_BYTES_MAX);
+        evhttp_set_max_body_size(a->http, BODY_BYTES_MAX);
+        if (!pthread_create(&a->thread, NULL, run, a))
+            return a;
+    }
+    log_error("cannot listen for administration; HOST:PORT is needed", LOG_S("address", listen));
+    release(a);
     return NULL;
 }
 
@@ -81,6 +116,8 @@ void admin_destroy(struct admin *a)
 {
     if (!a)
         return;
-    MHD_stop_daemon(a->daemon);
-    free(a);
+    if (write(a->stop_pipe[1], "", 1) != 1)
+        log_fatal("the admin thread cannot be stopped");
+    pthread_join(a->thread, NULL);
+    release(a);
 }

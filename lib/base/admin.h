@@ -1,4 +1,4 @@
-/* admin.h - the loopback port of a process: /livez, /readyz, /metrics. Runs on a thread of its own (libmicrohttpd). */
+/* admin.h - the loopback port of a process: /livez, /readyz, /metrics. Runs on a thread of its own (libevent). */
 #pragma once
 #include "lib/base/buf.h"
 

@@ -29,7 +29,7 @@ static const struct library {
 } libraries[] = {
     {"libgrpc.so.29", "grpc_version_string", false}, {"libpq.so.5", "PQlibVersion", true},
     {"libuv.so.1", "uv_version_string", false},      {"libwebsockets.so.17", "lws_get_library_version", false},
-    {"libjansson.so.4", "jansson_version_str", false}, {"libmicrohttpd.so.12", "MHD_get_version", false},
+    {"libjansson.so.4", "jansson_version_str", false}, {"libevent_core-2.1.so.7", "event_get_version", false},
     {"libsodium.so.23", "sodium_version_string", false}, {"libprotobuf-c.so.1", "protobuf_c_version", false},
     {"libutf8proc.so.2", "utf8proc_version", false}, {"libz.so.1", "zlibVersion", false},
 };
