@@ -22,6 +22,12 @@ bool answer_is_peers(const struct answer *a)
     return codec_find(&a->trailers, RPC_KEY_ERROR);
 }
 
+bool answer_is_heard(const struct answer *a)
+{
+    return answer_is_peers(a) || (a->code != GRPC_STATUS_UNAVAILABLE && a->code != GRPC_STATUS_DEADLINE_EXCEEDED &&
+                                  a->code != GRPC_STATUS_CANCELLED);
+}
+
 void answer_settle(struct answer *a, bool cancelled, bool ok)
 {
     if (!ok)

@@ -2,15 +2,19 @@
  * thread blocks in it and carries what comes to the loop: it pushes the tag onto a stack and wakes the loop when the
  * stack was empty. The loop takes the whole stack at once and runs the tags in the order in which they came.
  *
- * A unary call is one batch with one tag. When it ends UNAVAILABLE and another instance is left, the same bytes are
- * sent to that one, once; both attempts share the deadline. */
+ * A unary call is one or two attempts, each one batch with one tag. When the first ends UNAVAILABLE, or its instance
+ * hangs (group.c), and another instance is left, the same bytes are sent to that one; both share the deadline. An
+ * attempt that is given up is cancelled, but nobody waits for its end: gRPC holds it back while a write is stuck in a
+ * full socket. */
+#define _GNU_SOURCE
 #include "lib/rpc/client.h"
-#include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/rpc/health.pb-c.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { TIMEOUT_DEFAULT_MS = 10000 };
 #define RESULT_ARENA_BYTES ((size_t)1 << 30)
@@ -24,7 +28,7 @@ static void push(struct rpc_client *client, struct tag *tag, bool ok)
     do
         tag->next = top;
     while (!atomic_compare_exchange_weak(&client->done, &top, tag));
-    if (!top)
+    if (!top && !atomic_load(&client->closing))
         uv_async_send(&client->wake);
 }
 
@@ -82,14 +86,29 @@ static void handle_closed(uv_handle_t *wake)
     free(wake->data);
 }
 
+/* false: a hung peer holds the write of an attempt that was given up, and gRPC cannot let go of it. */
+static bool join(struct rpc_client *client)
+{
+    struct timespec until;
+    grpc_completion_queue_shutdown(client->cq);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1;
+    return !pthread_timedjoin_np(client->thread, NULL, &until);
+}
+
 void rpc_client_destroy(struct rpc_client *client)
 {
     if (!client)
         return;
     if (client->pending || client->groups)
         log_fatal("rpc_client_destroy: %u calls and %u groups are left", client->pending, client->groups);
-    grpc_completion_queue_shutdown(client->cq);
-    pthread_join(client->thread, NULL);
+    atomic_store(&client->closing, true);
+    if (!join(client)) {
+        pthread_detach(client->thread); /* it keeps what it uses until the process ends */
+        uv_close((uv_handle_t *)&client->wake, NULL);
+        return;
+    }
+    woken(&client->wake);
     grpc_completion_queue_destroy(client->cq);
     grpc_shutdown();
     free(client->secret);
@@ -160,148 +179,208 @@ void client_add_headers(const struct rpc_client *client, const struct rpc_identi
 
 /* ---- Unary calls ------------------------------------------------------------------------------------------------ */
 
+struct attempt {
+    struct rpc_request *request;
+    struct instance *instance; /* NULL: ended, or given up */
+    grpc_call *call;
+    grpc_byte_buffer *sent;
+    struct answer answer;
+    struct tag ended;
+    struct attempt *next, **at; /* in the instance's calls */
+};
+
+enum { ATTEMPTS_MAX = 2 };
+
 struct rpc_request {
     struct rpc_group *group;
-    struct instance *instance;
     const struct rpc_method *method;
     uint64_t key;
     gpr_timespec deadline;
     struct headers headers;
     grpc_slice packed;
-    grpc_call *call;
-    grpc_byte_buffer *sent;
-    struct answer answer;
-    struct tag ended;
-    bool cancelled, resent;
-    unsigned connection;            /* the instance's, when the attempt began */
-    struct rpc_request *next, **at; /* in the instance's calls */
+    struct attempt attempts[ATTEMPTS_MAX];
+    unsigned n_attempts, n_out; /* n_out: whose tag has not come */
+    bool cancelled, over;       /* over: the callback was called */
     rpc_done_fn *done;
     void *user;
 };
 
-static void begin_attempt(struct rpc_request *r)
-{
-    r->connection = r->instance->connection;
-    if (!r->instance->n_calls++)
-        r->instance->heard_ms = clock_mono_ms();
-    r->at = &r->instance->calls;
-    r->next = *r->at;
-    if (r->next)
-        r->next->at = &r->next;
-    *r->at = r;
-}
+static const struct rpc_method check_method = {
+    "/grpc.health.v1.Health/Check",
+    RPC_UNARY,
+    &grpc__health__v1__health_check_request__descriptor,
+    &grpc__health__v1__health_check_response__descriptor,
+    .once = true,
+};
 
-static void send_to_instance(struct rpc_request *r)
+static void ended(struct tag *tag, bool ok);
+
+static void start_batch(struct attempt *a)
 {
-    begin_attempt(r);
-    r->call = client_make_call(r->group->client, r->instance, r->method->path, r->deadline);
-    r->sent = grpc_raw_byte_buffer_create(&r->packed, 1);
-    answer_init(&r->answer);
+    struct rpc_request *r = a->request;
     grpc_op ops[] = {
         {.op = GRPC_OP_SEND_INITIAL_METADATA,
          .data.send_initial_metadata = {.count = r->headers.n, .metadata = r->headers.all}},
-        {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = r->sent},
+        {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = a->sent},
         {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
-        {.op = GRPC_OP_RECV_INITIAL_METADATA, .data.recv_initial_metadata.recv_initial_metadata = &r->answer.headers},
-        {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &r->answer.response},
+        {.op = GRPC_OP_RECV_INITIAL_METADATA, .data.recv_initial_metadata.recv_initial_metadata = &a->answer.headers},
+        {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &a->answer.response},
         {.op = GRPC_OP_RECV_STATUS_ON_CLIENT,
-         .data.recv_status_on_client = {.trailing_metadata = &r->answer.trailers,
-                                        .status = &r->answer.code,
-                                        .status_details = &r->answer.text}},
+         .data.recv_status_on_client = {.trailing_metadata = &a->answer.trailers,
+                                        .status = &a->answer.code,
+                                        .status_details = &a->answer.text}},
     };
-    client_start(r->group->client, r->call, ops, sizeof ops / sizeof *ops, &r->ended);
+    client_start(r->group->client, a->call, ops, sizeof ops / sizeof *ops, &a->ended);
 }
 
-static void end_attempt(struct rpc_request *r)
+static void send_to(struct rpc_request *r, struct instance *instance)
 {
-    r->instance->n_calls--;
-    *r->at = r->next;
-    if (r->next)
-        r->next->at = r->at;
-    answer_finish(&r->answer);
-    grpc_byte_buffer_destroy(r->sent);
-    grpc_call_unref(r->call);
+    struct attempt *a = &r->attempts[r->n_attempts++];
+    *a = (struct attempt){
+        .request = r,
+        .instance = instance,
+        .call = client_make_call(r->group->client, instance, r->method->path, r->deadline),
+        .sent = grpc_raw_byte_buffer_create(&r->packed, 1),
+        .ended.done = ended,
+        .next = instance->calls,
+        .at = &instance->calls,
+    };
+    answer_init(&a->answer);
+    if (a->next)
+        a->next->at = &a->next;
+    instance->calls = a;
+    r->n_out++;
+    group_watch(r->group);
+    start_batch(a);
 }
 
-void client_abandon(struct instance *instance)
+static void leave(struct attempt *a)
 {
-    for (struct rpc_request *r = instance->calls; r; r = r->next)
-        grpc_call_cancel_with_status(r->call, GRPC_STATUS_UNAVAILABLE, "the peer hangs", NULL);
+    *a->at = a->next;
+    if (a->next)
+        a->next->at = a->at;
+    a->instance = NULL;
 }
 
 /* Whether the call went out again. */
-static bool resend(struct rpc_request *r)
+static bool resend(struct rpc_request *r, const struct instance *from)
 {
-    if (r->answer.code != GRPC_STATUS_UNAVAILABLE)
+    if (r->method->once || r->n_attempts == ATTEMPTS_MAX || r->cancelled ||
+        gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), r->deadline) >= 0)
         return false;
-    if (!answer_is_peers(&r->answer))
-        instance_failed(r->instance, r->connection);
-    if (r->method->once || r->resent || r->cancelled || gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), r->deadline) >= 0)
-        return false;
-    struct instance *other = group_pick(r->group, r->key, r->instance);
+    struct instance *other = group_pick(r->group, r->key, from);
     if (!other)
         return false;
-    end_attempt(r);
-    r->resent = true;
-    r->instance = other;
     metric_add(&rpc_resends, 1);
-    send_to_instance(r);
+    send_to(r, other);
     return true;
 }
 
-static void finish(struct rpc_request *r)
+/* answer NULL: the instance hangs. */
+static void finish(struct rpc_request *r, const struct answer *answer)
 {
     struct arena *arena = arena_create(RESULT_ARENA_BYTES);
-    struct rpc_result result = {.st = ST_CANCELLED};
-    if (!r->cancelled)
-        result = answer_result(&r->answer, r->method->out, arena);
+    struct rpc_result result = {.st = r->cancelled ? ST_CANCELLED : ST_UNAVAILABLE};
+    if (!r->cancelled && answer)
+        result = answer_result(answer, r->method->out, arena);
     r->done(r->user, &result);
     arena_destroy(arena);
-    end_attempt(r);
-    headers_finish(&r->headers);
-    grpc_slice_unref(r->packed);
-    client_end(r->group);
-    free(r);
+    r->over = true;
+    if (r->method != &check_method)
+        client_end(r->group);
+}
+
+static void settle(struct attempt *a)
+{
+    struct rpc_request *r = a->request;
+    struct instance *instance = a->instance;
+    leave(a);
+    if (answer_is_heard(&a->answer))
+        instance_heard(instance);
+    else if (a->answer.code == GRPC_STATUS_UNAVAILABLE)
+        instance->failed = true;
+    if (a->answer.code != GRPC_STATUS_UNAVAILABLE || !resend(r, instance))
+        finish(r, &a->answer);
 }
 
 static void ended(struct tag *tag, bool ok)
 {
-    struct rpc_request *r = TAG_OWNER(tag, struct rpc_request, ended);
-    answer_settle(&r->answer, r->cancelled, ok);
-    if (r->answer.code == GRPC_STATUS_OK || answer_is_peers(&r->answer))
-        r->instance->heard_ms = clock_mono_ms();
-    if (!resend(r))
-        finish(r);
+    struct attempt *a = TAG_OWNER(tag, struct attempt, ended);
+    struct rpc_request *r = a->request;
+    answer_settle(&a->answer, r->cancelled, ok);
+    if (a->instance)
+        settle(a);
+    answer_finish(&a->answer);
+    grpc_byte_buffer_destroy(a->sent);
+    grpc_call_unref(a->call);
+    if (--r->n_out || !r->over)
+        return;
+    headers_finish(&r->headers);
+    grpc_slice_unref(r->packed);
+    free(r);
+}
+
+void client_abandon(struct instance *instance)
+{
+    struct attempt *all = instance->calls; /* callbacks may begin others */
+    instance->calls = NULL;
+    if (all)
+        all->at = &all;
+    while (all) {
+        struct attempt *a = all;
+        leave(a);
+        grpc_call_cancel_with_status(a->call, GRPC_STATUS_UNAVAILABLE, "the peer hangs", NULL);
+        if (!resend(a->request, instance))
+            finish(a->request, NULL);
+    }
+}
+
+static struct rpc_request *make(struct rpc_group *group, uint64_t key, const struct rpc_method *method,
+                                const ProtobufCMessage *message, const struct rpc_identity *who, int64_t timeout_ms,
+                                rpc_done_fn *done, void *user)
+{
+    struct rpc_request *r = calloc(1, sizeof *r);
+    if (!r)
+        log_fatal("out of memory");
+    *r = (struct rpc_request){
+        .group = group,
+        .method = method,
+        .key = key,
+        .deadline = client_deadline(client_timeout_ms(method, timeout_ms)),
+        .packed = codec_pack(message),
+        .done = done,
+        .user = user,
+    };
+    client_add_headers(group->client, who, &r->headers);
+    return r;
 }
 
 struct rpc_request *rpc_call(struct rpc_group *group, uint64_t key, const struct rpc_method *method,
                              const ProtobufCMessage *message, const struct rpc_identity *who, int64_t timeout_ms,
                              rpc_done_fn *done, void *user)
 {
-    struct rpc_request *r = calloc(1, sizeof *r);
-    if (!r)
-        log_fatal("out of memory");
     if (method->kind != RPC_UNARY)
         log_fatal("rpc_call: %s is a stream", method->path);
-    *r = (struct rpc_request){
-        .group = group,
-        .instance = group_pick(group, key, NULL),
-        .method = method,
-        .key = key,
-        .deadline = client_deadline(client_timeout_ms(method, timeout_ms)),
-        .packed = codec_pack(message),
-        .ended.done = ended,
-        .done = done,
-        .user = user,
-    };
-    client_add_headers(group->client, who, &r->headers);
+    struct rpc_request *r = make(group, key, method, message, who, timeout_ms, done, user);
     client_begin(group);
-    send_to_instance(r);
+    send_to(r, group_pick(group, key, NULL));
     return r;
 }
 
 void rpc_cancel(struct rpc_request *r)
 {
     r->cancelled = true;
-    grpc_call_cancel(r->call, NULL);
+    grpc_call_cancel(r->attempts[r->n_attempts - 1].call, NULL);
+}
+
+static void probed(void *user, const struct rpc_result *result)
+{
+    ((struct instance *)user)->probing = false;
+}
+
+void client_probe(struct rpc_group *group, struct instance *instance)
+{
+    Grpc__Health__V1__HealthCheckRequest any = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    instance->probing = true;
+    send_to(make(group, 0, &check_method, &any.base, NULL, 0, probed, instance), instance);
 }

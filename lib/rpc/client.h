@@ -15,6 +15,7 @@ struct rpc_client {
     pthread_t thread;
     char *secret;
     _Atomic(struct tag *) done; /* a stack: the completion thread pushes, the loop takes all of it */
+    atomic_bool closing;        /* nobody is woken any more */
     unsigned pending;           /* calls and streams; while there are any they keep the loop alive */
     unsigned groups;
 };
@@ -23,13 +24,11 @@ struct instance {
     char *target;
     grpc_channel *channel;
     uint64_t hash;
-    bool failed; /* seen down; until it is connected again it is only tried when no other is left */
-    int64_t suspect_ms;  /* since when a call is lost on a connection that says it is READY; 0: none is */
-    int64_t down_ms;     /* since when it is not connected; 0: it was when last asked */
-    unsigned connection; /* counts them */
-    struct rpc_request *calls; /* unary calls that are out there */
-    unsigned n_calls;
-    int64_t heard_ms; /* when it last answered one, or when the first of them began */
+    bool failed;  /* seen down; until it is connected again it is only tried when no other is left */
+    bool suspect; /* it hangs; until it is heard again it is only tried when no other is left, never by a resend */
+    bool probing; /* a health check is among the calls */
+    unsigned silent;       /* ticks with calls out there since it was last heard */
+    struct attempt *calls; /* of unary calls, out there */
 };
 
 struct rpc_group {
@@ -37,7 +36,8 @@ struct rpc_group {
     struct instance *instances;
     unsigned n;
     unsigned calls;
-    uint64_t turn; /* for calls without a key */
+    uint64_t turn;    /* for calls without a key */
+    uv_timer_t timer; /* ticks while calls are out there or an instance is suspect */
 };
 
 /* ---- client.c ---- */
@@ -47,19 +47,24 @@ void client_end(struct rpc_group *);
 /* Starts the batch; when gRPC refuses it, the tag comes all the same, with ok = false. */
 void client_start(struct rpc_client *, grpc_call *, const grpc_op *, size_t n, struct tag *);
 grpc_call *client_make_call(struct rpc_client *, const struct instance *, const char *path, gpr_timespec deadline);
-/* Ends the unary calls at the instance: they are sent to another, or are UNAVAILABLE. */
+/* Gives up the unary calls at the instance, and its probe: they are sent to another, or are UNAVAILABLE. */
 void client_abandon(struct instance *);
+/* Asks the instance for its health. */
+void client_probe(struct rpc_group *, struct instance *);
 /* timeout_ms from now, on the monotonic clock. */
 gpr_timespec client_deadline(int64_t timeout_ms);
 int64_t client_timeout_ms(const struct rpc_method *, int64_t timeout_ms);
 void client_add_headers(const struct rpc_client *, const struct rpc_identity *, struct headers *);
 
 /* ---- group.c ---- */
-/* The connected instance with the highest score for the key, but never `not` unless the group is one name behind which
- * there are several; NULL when no other is left. */
+/* The best instance for the key: usable rather than down, down rather than hung, then the highest score. With `not`,
+ * for a second attempt: never a hung one, nor that one unless the group is one name behind which there are several;
+ * NULL when no other is left. */
 struct instance *group_pick(struct rpc_group *, uint64_t key, const struct instance * not );
-/* A call that began on that connection ended without an answer of the peer's. */
-void instance_failed(struct instance *, unsigned connection);
+/* A unary call is out there: the group looks whether its instance hangs. */
+void group_watch(struct rpc_group *);
+/* It answered something. */
+void instance_heard(struct instance *);
 
 /* ---- answer.c: how a call ended ---- */
 struct answer {
@@ -72,6 +77,8 @@ void answer_init(struct answer *);
 void answer_finish(struct answer *);
 /* Whether the peer itself answered (not the network between). */
 bool answer_is_peers(const struct answer *);
+/* The same of a server that is not ours, as far as the code tells. */
+bool answer_is_heard(const struct answer *);
 /* Right after the end. cancelled: by us; ok: of the tag. A peer that stops resets what reaches it too late,
  * and gRPC calls that CANCELLED: nobody cancelled, the instance is UNAVAILABLE. */
 void answer_settle(struct answer *, bool cancelled, bool ok);

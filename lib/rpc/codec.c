@@ -15,7 +15,7 @@ const char *__tsan_default_options(void)
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-    return "called_from_lib:libgrpc.so\ncalled_from_lib:libgpr.so\n";
+    return "called_from_lib:libgrpc.so\ncalled_from_lib:libgpr.so\nthread:libgpr.so\n";
 }
 #endif
 

@@ -5,9 +5,14 @@
  * over until its channel reports that it is connected again, so a key does not flap between the two while it
  * reconnects.
  *
+ * A hung instance (stopped, no reset, no answer) stays connected, so the group watches for it. Once an instance with
+ * calls out there was silent for PROBE_TICKS, every instance is asked for its health: the poller of one that lives
+ * answers that at once, however long its handlers take. What then stays silent until SUSPECT_TICKS is suspect: its
+ * calls go elsewhere or end, and it is probed until it is heard again. Ticks are counted and not time: when this
+ * process itself stood still, that is one tick.
+ *
  * The channels carry no retry policy: gRPC would try again on the same dead channel. client.c sends once more,
  * elsewhere. */
-#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/rpc/client.h"
 #include <grpc/grpc_security.h>
@@ -16,18 +21,18 @@
 #include <string.h>
 
 enum { RESPONSE_BYTES_MAX = 32 << 20 };
-/* A peer that hangs (no reset, no answer) is given up KEEPALIVE + KEEPALIVE_ANSWER after its last byte: that is when its
- * calls go to another. Pings are sent only while calls wait and the peer is silent, so an idle channel costs none. The
- * least backoff is also how long one attempt to connect may take. */
+/* gRPC's own pings end the streams at a peer that hangs, and connections that lead nowhere. They are sent only while
+ * calls wait and the peer is silent, so an idle channel costs none. They do not pass a full socket, and a close waits
+ * for the write under way: calls do not rely on them. The least backoff is also how long one attempt to connect may
+ * take. */
 enum {
     KEEPALIVE_MS = 500,
     KEEPALIVE_ANSWER_MS = 500,
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 1000,
     CONNECT_MS = 1000,
-    SILENT_CALLS = 16,
-    SUSPECT_MS = 50, /* by then a channel has noticed that its connection broke */
 };
+enum { TICK_MS = 100, PROBE_TICKS = 5, SUSPECT_TICKS = 10 };
 
 static uint64_t mix(uint64_t x)
 {
@@ -64,7 +69,6 @@ static grpc_channel *open_channel(const struct instance *instance)
         codec_arg(GRPC_ARG_MAX_METADATA_SIZE, RPC_METADATA_BYTES_MAX),
         codec_arg(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
         codec_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
-        codec_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1), /* a channel that is opened anew connects anew */
         codec_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
         codec_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
         codec_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RPC_WINDOW_BYTES),
@@ -98,6 +102,10 @@ struct rpc_group *rpc_group_create(struct rpc_client *client, const char *target
     if (!group)
         log_fatal("out of memory");
     group->client = client;
+    if (uv_timer_init(client->loop, &group->timer))
+        log_fatal("the loop takes no more handles");
+    group->timer.data = group;
+    uv_unref((uv_handle_t *)&group->timer);
     for (const char *at = targets; *at;) {
         size_t n = strcspn(at, ", ");
         if (n)
@@ -110,6 +118,11 @@ struct rpc_group *rpc_group_create(struct rpc_client *client, const char *target
     return group;
 }
 
+static void timer_closed(uv_handle_t *timer)
+{
+    free(timer->data);
+}
+
 void rpc_group_destroy(struct rpc_group *group)
 {
     if (!group)
@@ -117,92 +130,109 @@ void rpc_group_destroy(struct rpc_group *group)
     if (group->calls)
         log_fatal("rpc_group_destroy: %u calls are left", group->calls);
     for (unsigned i = 0; i < group->n; i++) {
+        client_abandon(&group->instances[i]);
         grpc_channel_destroy(group->instances[i].channel);
         free(group->instances[i].target);
     }
     group->client->groups--;
     free(group->instances);
-    free(group);
+    uv_close((uv_handle_t *)&group->timer, timer_closed);
 }
 
-void instance_failed(struct instance *instance, unsigned connection)
+/* ---- Which of them hangs ---------------------------------------------------------------------------------------- */
+
+void instance_heard(struct instance *instance)
 {
-    if (connection != instance->connection)
-        return;
-    instance->failed = true;
-    if (!instance->suspect_ms)
-        instance->suspect_ms = clock_mono_ms();
+    if (instance->suspect)
+        log_info("an instance answers again", LOG_S("target", instance->target));
+    instance->suspect = false;
+    instance->silent = 0;
 }
 
-/* A channel whose peer hangs stays READY: the watchdog ends its calls, but gRPC closes the connection only after the write
- * under way, which a full socket holds for ever, and calls that begin meanwhile are ended by their deadline alone. */
-static void reopen(struct instance *instance)
+static bool is_hung(const struct instance *instance)
 {
-    client_abandon(instance);
-    grpc_channel_destroy(instance->channel);
-    instance->channel = open_channel(instance);
-    instance->connection++;
-    instance->suspect_ms = 0;
+    return instance->probing && instance->silent >= SUSPECT_TICKS;
 }
 
-/* It says CONNECTING for ever while the kernel of a hung peer accepts. What waits for a connection goes elsewhere. */
-static void look_while_down(struct instance *instance, grpc_connectivity_state state, int64_t now_ms)
+static void suspect(struct instance *instance)
 {
-    bool broke = !instance->down_ms, failed = instance->failed;
-    if (broke) {
-        instance->down_ms = now_ms;
-        instance->connection++;
+    if (!instance->suspect)
+        log_warn("an instance hangs", LOG_S("target", instance->target));
+    instance->suspect = true;
+}
+
+/* The others are probed too, so that a call that is given up does not go to one that hangs as well. */
+static void probe_all(struct rpc_group *group, bool quiet)
+{
+    for (struct instance *one = group->instances; one < group->instances + group->n; one++) {
+        if (one->probing || !(quiet || one->suspect))
+            continue;
+        one->silent = PROBE_TICKS;
+        client_probe(group, one);
     }
-    instance->suspect_ms = 0;
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN || now_ms - instance->down_ms > CONNECT_MS)
-        instance->failed = true;
-    if (instance->failed && (broke || !failed))
-        client_abandon(instance);
 }
 
-/* A full socket holds the keepalive's ping back too, and with it the watchdog. Many calls and not one answer tell the same. */
-static bool is_silent(const struct instance *instance, int64_t now_ms)
+static void tick(uv_timer_t *timer)
 {
-    return instance->n_calls >= SILENT_CALLS && now_ms - instance->heard_ms >= KEEPALIVE_MS + KEEPALIVE_ANSWER_MS;
+    struct rpc_group *group = timer->data;
+    struct instance *end = group->instances + group->n;
+    bool quiet = false, busy = false;
+    for (struct instance *one = group->instances; one < end; one++) {
+        one->silent += one->calls != NULL;
+        quiet |= one->calls && !one->suspect && one->silent >= PROBE_TICKS;
+        if (is_hung(one))
+            suspect(one);
+        busy |= one->calls || one->suspect;
+    }
+    for (struct instance *one = group->instances; one < end; one++)
+        if (is_hung(one))
+            client_abandon(one);
+    probe_all(group, quiet);
+    if (!busy)
+        uv_timer_stop(timer);
 }
 
-/* Asking is what makes an idle channel connect. A connection that a call was lost on is not trusted again. */
+void group_watch(struct rpc_group *group)
+{
+    if (!uv_is_active((uv_handle_t *)&group->timer))
+        uv_timer_start(&group->timer, tick, TICK_MS, TICK_MS);
+}
+
+/* ---- Which of them is picked ------------------------------------------------------------------------------------ */
+
+/* Asking is what makes an idle channel connect. */
 static bool is_usable(struct instance *instance)
 {
-    int64_t now_ms = clock_mono_ms();
     grpc_connectivity_state state = grpc_channel_check_connectivity_state(instance->channel, 1);
-    if (is_silent(instance, now_ms)) {
-        instance->failed = true;
-        instance->heard_ms = now_ms;
-        reopen(instance);
-    } else if (state != GRPC_CHANNEL_READY) {
-        look_while_down(instance, state, now_ms);
-    } else if (!instance->suspect_ms) {
-        instance->down_ms = 0;
+    if (state == GRPC_CHANNEL_READY)
         instance->failed = false;
-    } else if (now_ms - instance->suspect_ms >= SUSPECT_MS) {
-        reopen(instance);
-    }
-    return !instance->failed;
+    else if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN)
+        instance->failed = true;
+    return !instance->failed && !instance->suspect;
+}
+
+static int rank_of(struct instance *instance)
+{
+    return is_usable(instance) ? 2 : !instance->suspect;
 }
 
 struct instance *group_pick(struct rpc_group *group, uint64_t key, const struct instance * not )
 {
     struct instance *best = NULL;
     uint64_t best_score = 0;
-    bool best_usable = false;
+    int best_rank = 0;
     if (!key)
         key = mix(++group->turn);
     for (struct instance *one = group->instances; one < group->instances + group->n; one++) {
-        bool usable = is_usable(one);
+        int rank = rank_of(one);
         uint64_t score = mix(key ^ one->hash);
-        if ((one == not &&!is_one_name(one)) || (best && usable < best_usable))
+        if (not &&(!rank || (one == not &&!is_one_name(one))))
             continue;
-        if (best && usable == best_usable && score <= best_score)
+        if (best && (rank < best_rank || (rank == best_rank && score <= best_score)))
             continue;
         best = one;
         best_score = score;
-        best_usable = usable;
+        best_rank = rank;
     }
     return best;
 }

@@ -37,7 +37,8 @@ static void check(struct call *c)
 {
     bool known;
     if (!read_request(c, &known)) {
-        call_reply(c, call_fail(c, ST_INTERNAL, "the request is no HealthCheckRequest"), NULL);
+        call_reply(c, call_fail(c, c->payload ? ST_INTERNAL : ST_CANCELLED, "the request is no HealthCheckRequest"),
+                   NULL);
         return;
     }
     Grpc__Health__V1__HealthCheckResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
@@ -130,7 +131,8 @@ static void watch(struct call *c)
     struct rpc_server *s = c->server;
     bool known;
     if (!read_request(c, &known)) {
-        call_reply(c, call_fail(c, ST_INTERNAL, "the request is no HealthCheckRequest"), NULL);
+        call_reply(c, call_fail(c, c->payload ? ST_INTERNAL : ST_CANCELLED, "the request is no HealthCheckRequest"),
+                   NULL);
         return;
     }
     pthread_mutex_lock(&s->health_lock);

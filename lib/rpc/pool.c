@@ -99,7 +99,7 @@ static void run(struct call *c, void *worker)
     const void *request = NULL;
     c->worker = worker;
     call_open(c);
-    if (call_cancelled(c)) {
+    if (call_cancelled(c) || (has_request(decl->kind) && !c->payload)) {
         call_reply(c, call_fail(c, call_broken(c), "not begun: it waited too long, or its caller left"), NULL);
         return;
     }

@@ -110,8 +110,9 @@ void rpc_client_destroy(struct rpc_client *);
 struct rpc_group; /* the instances of one service */
 /* targets: "unix:run/chat-1.sock,unix:run/chat-2.sock", "10.0.0.1:9101,...", or one "dns:///chat:9101". */
 struct rpc_group *rpc_group_create(struct rpc_client *, const char *targets);
+/* After its calls ended (asserted). Its handle closes in the loop's next turn. */
 void rpc_group_destroy(struct rpc_group *);
-/* Whether at least one instance is connected or not known to be down. */
+/* Whether at least one instance is connected or not known to be down, and does not hang. */
 bool rpc_group_ready(struct rpc_group *);
 
 struct rpc_identity { /* on whose behalf */
@@ -129,8 +130,9 @@ struct rpc_result {
 typedef void rpc_done_fn(void *user, const struct rpc_result *);
 struct rpc_request;
 /* Sends a unary call to the instance that rendezvous hashing picks for key (0: to each in turn); an UNAVAILABLE one is sent once more to
- * another instance, unless method->once: what is sent twice carries a key or is idempotent. The callback comes later, never
- * from inside rpc_call. timeout_ms 0: the method's own. */
+ * another instance, unless method->once: what is sent twice carries a key or is idempotent. So is one at an instance that
+ * hangs: where a health check was not answered for half a second. The callback comes later, never from inside
+ * rpc_call. timeout_ms 0: the method's own. */
 struct rpc_request *rpc_call(struct rpc_group *, uint64_t key, const struct rpc_method *, const ProtobufCMessage *, const struct rpc_identity *, int64_t timeout_ms, rpc_done_fn *, void *user);
 /* The callback still comes, with ST_CANCELLED. */
 void rpc_cancel(struct rpc_request *);

@@ -620,25 +620,133 @@ START_TEST(a_killed_instance_loses_no_call)
 }
 END_TEST
 
-START_TEST(an_instance_that_hangs_is_given_up)
+/* A second until it is suspect, and what a busy machine adds. */
+enum { HUNG_MS_MAX = 1600 };
+
+static pid_t hung_a, hung_b;
+static void setup_hung(void)
 {
     make_folder();
     start_spawner();
-    pid_t a = spawn_fresh('a'), b = spawn_fresh('b');
+    hung_a = spawn_fresh('a');
+    hung_b = spawn_fresh('b');
     connect_to_both();
-    uint64_t key = key_of_a();
-    kill(a, SIGSTOP);
-    Text in = TEXT_INIT;
-    struct kept k;
-    begin(&k, key, METHOD(ECHO), &in, NULL, 15000);
-    wait_for(&k.done);
-    ck_assert_str_eq(instance_of(&k), path_b);
-    ck_assert_int_lt(k.ms, 9000);
-    kill(a, SIGKILL);
-    kill(b, SIGKILL);
+}
+
+static void teardown_hung(void)
+{
+    kill(hung_a, SIGKILL);
+    kill(hung_b, SIGKILL);
     disconnect();
     close(spawner_in);
     remove_folder();
+}
+
+/* The signal reaches each of its threads a moment later. */
+static void stop(pid_t pid)
+{
+    kill(pid, SIGSTOP);
+    usleep(50000);
+}
+
+static void use_a_again(uint64_t key)
+{
+    kill(hung_a, SIGCONT);
+    int64_t until = clock_mono_ms() + 5000;
+    for (bool back = false; !back; usleep(10000)) {
+        ck_assert_int_lt(clock_mono_ms(), until);
+        struct kept k = ask_key(key, 0);
+        back = k.result.st == ST_OK && !strcmp(instance_of(&k), path_a);
+    }
+}
+
+/* fill: headers until the socket of the hung one takes no more. */
+static void hang_under_calls(bool fill)
+{
+    enum { N = 60 };
+    static char text[8192];
+    static struct kept all[N], not_again;
+    struct rpc_identity who = {.reason = fill ? memset(text, 'x', sizeof text - 1) : NULL};
+    struct rpc_method once = *METHOD(ECHO);
+    once.once = true;
+    uint64_t key = key_of_a();
+    Text in = TEXT_INIT;
+    stop(hung_a);
+    for (int i = 0; i < N; i++)
+        begin(&all[i], key, METHOD(ECHO), &in, &who, 15000);
+    begin(&not_again, key, &once, &in, &who, 15000);
+    wait_for(&not_again.done);
+    ck_assert_int_eq(not_again.result.st, ST_UNAVAILABLE);
+    ck_assert_int_lt(not_again.ms, HUNG_MS_MAX);
+    for (int i = 0; i < N; i++) {
+        wait_for(&all[i].done);
+        ck_assert_str_eq(instance_of(&all[i]), path_b);
+        ck_assert_int_lt(all[i].ms, HUNG_MS_MAX);
+    }
+    for (int i = 0; i < 20; i++) {
+        struct kept k = ask_key(key, 100); /* long enough that gRPC's own pings have closed what they can */
+        ck_assert_str_eq(instance_of(&k), path_b);
+        ck_assert_int_lt(k.ms, 600);
+    }
+    use_a_again(key);
+}
+
+START_TEST(an_instance_that_hangs_is_given_up)
+{
+    hang_under_calls(false);
+}
+END_TEST
+
+START_TEST(an_instance_that_hangs_behind_a_full_socket_is_given_up)
+{
+    hang_under_calls(true);
+}
+END_TEST
+
+START_TEST(when_all_hang_calls_end_unavailable)
+{
+    uint64_t key = key_of_a();
+    stop(hung_a);
+    stop(hung_b);
+    for (int i = 0; i < 3; i++) {
+        Text in = TEXT_INIT;
+        struct kept k;
+        begin(&k, key, METHOD(ECHO), &in, NULL, 15000);
+        wait_for(&k.done);
+        ck_assert_int_eq(k.result.st, ST_UNAVAILABLE);
+        ck_assert_int_lt(k.ms, HUNG_MS_MAX);
+        ck_assert(!rpc_group_ready(group));
+    }
+    kill(hung_b, SIGCONT);
+    use_a_again(key);
+}
+END_TEST
+
+START_TEST(an_instance_that_is_slow_is_not_given_up)
+{
+    struct kept k = ask_key(key_of_a(), 2500);
+    ck_assert_str_eq(instance_of(&k), path_a);
+    ck_assert(rpc_group_ready(group));
+}
+END_TEST
+
+START_TEST(a_client_ends_beside_a_hung_peer)
+{
+    hang_under_calls(true);
+    stop(hung_a);
+    stop(hung_b);
+    static char text[8192];
+    struct rpc_identity who = {.reason = memset(text, 'x', sizeof text - 1)};
+    static struct kept all[60];
+    Text in = TEXT_INIT;
+    for (int i = 0; i < 60; i++)
+        begin(&all[i], (uint64_t)i, METHOD(ECHO), &in, &who, 15000);
+    for (int i = 0; i < 60; i++)
+        wait_for(&all[i].done);
+    int64_t start = clock_mono_ms();
+    disconnect();
+    ck_assert_int_lt(clock_mono_ms() - start, 3000);
+    connect_to_both();
 }
 END_TEST
 
@@ -1052,9 +1160,17 @@ int main(void)
     tcase_add_test(t, a_stale_socket_file_is_replaced_and_no_other_file);
     tcase_add_test(t, keys_stay_and_spread);
     tcase_add_test(t, a_killed_instance_loses_no_call);
-    tcase_add_test(t, an_instance_that_hangs_is_given_up);
     tcase_add_test(t, drain_under_load_with_another_instance_loses_no_call);
     tcase_add_test(t, a_stream_to_nobody);
+    t = tcase_create("hung peers");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup_hung, teardown_hung);
+    suite_add_tcase(suite, t);
+    tcase_add_test(t, an_instance_that_hangs_is_given_up);
+    tcase_add_test(t, an_instance_that_hangs_behind_a_full_socket_is_given_up);
+    tcase_add_test(t, when_all_hang_calls_end_unavailable);
+    tcase_add_test(t, an_instance_that_is_slow_is_not_given_up);
+    tcase_add_test(t, a_client_ends_beside_a_hung_peer);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

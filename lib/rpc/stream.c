@@ -11,7 +11,6 @@
 struct rpc_stream {
     struct rpc_group *group;
     struct instance *instance;
-    unsigned connection; /* the instance's, when it began */
     const struct rpc_method *method;
     const struct rpc_stream_events *events;
     void *user;
@@ -64,7 +63,7 @@ static void ended(struct tag *tag, bool ok)
     s->over = true;
     answer_settle(&s->answer, s->cancelled, ok);
     if (s->answer.code == GRPC_STATUS_UNAVAILABLE && !answer_is_peers(&s->answer))
-        instance_failed(s->instance, s->connection);
+        s->instance->failed = true;
     release(s);
 }
 
@@ -214,7 +213,6 @@ struct rpc_stream *rpc_stream_open(struct rpc_group *group, uint64_t key, const 
         .read.done = read_done,
         .ended.done = ended,
     };
-    s->connection = s->instance->connection;
     s->call = client_make_call(group->client, s->instance, method->path, client_deadline(client_timeout_ms(method, 0)));
     answer_init(&s->answer);
     client_add_headers(group->client, who, &s->headers);
