@@ -98,7 +98,14 @@ extern const uint64_t PERM_ALL;
 extern const uint64_t PERM_DEFAULT;
 
 /* Channel types that permissions tell apart; PROTOCOL section 17. */
-enum { CHANNEL_TEXT = 0, CHANNEL_VOICE = 2, CHANNEL_CATEGORY = 4, CHANNEL_STAGE = 13 };
+enum {
+    CHANNEL_TEXT = 0,
+    CHANNEL_DM = 1,
+    CHANNEL_VOICE = 2,
+    CHANNEL_GROUP_DM = 3,
+    CHANNEL_CATEGORY = 4,
+    CHANNEL_STAGE = 13
+};
 
 /* Who asks, in which guild. */
 struct permission_subject {

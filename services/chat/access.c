@@ -20,6 +20,7 @@ enum { SUBJECT_N = 9 };
 static void read_subject(struct call *c, const struct db_rows *rows, uint64_t user_id, struct access *a)
 {
     *a = (struct access){.guild_id = db_u64(rows, 0, 0), .owner_id = db_u64(rows, 0, 1), .epoch = db_u64(rows, 0, 2)};
+    a->scope_id = a->guild_id;
     a->member = db_bool(rows, 0, 3);
     a->top_position = (int)db_i64(rows, 0, 7);
     a->top_role = db_u64(rows, 0, 8);
@@ -86,6 +87,36 @@ static void read_channel(const struct db_rows *rows, struct access *a)
     a->permissions = permission_compute(&a->subject, a->channel_type, &sums);
 }
 
+/* What whoever is in a DM may do there. */
+#define ACCESS_DIRECT                                                                                                  \
+    (PERM_VIEW_CHANNEL | PERM_SEND_MESSAGES | PERM_SEND_TTS_MESSAGES | PERM_EMBED_LINKS | PERM_ATTACH_FILES |          \
+     PERM_READ_MESSAGE_HISTORY | PERM_MENTION_EVERYONE | PERM_ADD_REACTIONS | PERM_PIN_MESSAGES |                      \
+     PERM_BYPASS_SLOWMODE)
+
+static status access_direct(struct call *c, struct db *d, uint64_t channel_id, struct access *ret)
+{
+    struct db_rows *rows;
+    status st = chat_query(c, d, &rows,
+                           "SELECT c.type, c.owner_id, f.epoch, bool_or(r.user_id = $2), bool_or(NOT r.shown)"
+                           " FROM channels c JOIN feeds f ON f.scope_id = c.id AND NOT f.closed"
+                           " JOIN dm_recipients r ON r.channel_id = c.id"
+                           " WHERE c.id = $1 AND c.guild_id IS NULL GROUP BY c.id, f.scope_id",
+                           DB_ID(channel_id), DB_ID(call_user(c)));
+    if (st != ST_OK)
+        return st;
+    if (!db_count(rows))
+        return call_fail(c, ST_UNKNOWN_CHANNEL, "no channel %" PRIu64, channel_id);
+    if (!db_bool(rows, 0, 3))
+        return call_fail(c, ST_MISSING_ACCESS, "user %" PRIu64 " is not in DM %" PRIu64, call_user(c), channel_id);
+    *ret = (struct access){.scope_id = channel_id, .channel_id = channel_id, .permissions = ACCESS_DIRECT};
+    ret->subject.user_id = call_user(c);
+    ret->channel_type = (int)db_i64(rows, 0, 0);
+    ret->owner_id = db_u64(rows, 0, 1);
+    ret->epoch = db_u64(rows, 0, 2);
+    ret->someone_hides = db_bool(rows, 0, 4);
+    return ST_OK;
+}
+
 status access_channel(struct call *c, struct db *d, uint64_t channel_id, struct access *ret)
 {
     struct db_rows *rows;
@@ -98,7 +129,7 @@ status access_channel(struct call *c, struct db *d, uint64_t channel_id, struct 
     if (st != ST_OK)
         return st;
     if (!db_count(rows))
-        return call_fail(c, ST_UNKNOWN_CHANNEL, "no channel %" PRIu64, channel_id);
+        return access_direct(c, d, channel_id, ret);
     struct access a;
     read_subject(c, rows, call_user(c), &a);
     read_channel(rows, &a);
@@ -114,7 +145,8 @@ status access_require(struct call *c, const struct access *a, uint64_t bits)
     uint64_t lacking = bits & ~a->permissions;
     if (!lacking)
         return ST_OK;
-    return call_fail(c, ST_MISSING_PERMISSIONS, "user %" PRIu64 " lacks %#" PRIx64, a->subject.user_id, lacking);
+    return call_fail(c, access_is_direct(a) ? ST_NOT_ON_DM : ST_MISSING_PERMISSIONS, "user %" PRIu64 " lacks %#" PRIx64,
+                     a->subject.user_id, lacking);
 }
 
 status access_may_grant(struct call *c, const struct access *a, uint64_t bits)
@@ -155,13 +187,13 @@ status access_begin_guild(struct call *c, uint64_t guild_id, uint64_t more, uint
 }
 
 /* A channel never moves to another guild, so this needs no lock. */
-static status guild_of_channel(struct call *c, uint64_t channel_id, uint64_t *ret)
+static status scope_of_channel(struct call *c, uint64_t channel_id, uint64_t *ret)
 {
     DB_LEASED struct db *d = NULL;
     struct db_rows *rows;
     status st = chat_lease(c, &d);
     if (st == ST_OK)
-        st = chat_query(c, d, &rows, "SELECT guild_id FROM channels WHERE id = $1", DB_ID(channel_id));
+        st = chat_query(c, d, &rows, "SELECT coalesce(guild_id, id) FROM channels WHERE id = $1", DB_ID(channel_id));
     if (st != ST_OK)
         return st;
     if (!db_count(rows))
@@ -170,17 +202,20 @@ static status guild_of_channel(struct call *c, uint64_t channel_id, uint64_t *re
     return ST_OK;
 }
 
-status access_begin_channel(struct call *c, uint64_t channel_id, uint64_t bits, struct change **ret_change,
+/* direct: DMs too. */
+static status begin_channel(struct call *c, uint64_t channel_id, bool direct, uint64_t bits, struct change **ret_change,
                             struct access *ret)
 {
-    uint64_t guild_id;
-    status st = guild_of_channel(c, channel_id, &guild_id);
+    uint64_t scope_id;
+    status st = scope_of_channel(c, channel_id, &scope_id);
     if (st != ST_OK)
         return st;
     CHANGE_OWNED struct change *ch = NULL;
-    st = change_begin(c, &guild_id, 1, ST_UNKNOWN_CHANNEL, &ch);
+    st = change_begin(c, &scope_id, 1, ST_UNKNOWN_CHANNEL, &ch);
     if (st == ST_OK)
         st = access_channel(c, change_db(ch), channel_id, ret);
+    if (st == ST_OK && !direct && access_is_direct(ret))
+        st = call_fail(c, ST_NOT_ON_DM, "channel %" PRIu64 " is a DM", channel_id);
     if (st == ST_OK)
         st = access_require(c, ret, bits);
     if (st != ST_OK)
@@ -188,6 +223,18 @@ status access_begin_channel(struct call *c, uint64_t channel_id, uint64_t bits, 
     *ret_change = ch;
     ch = NULL;
     return ST_OK;
+}
+
+status access_begin_channel(struct call *c, uint64_t channel_id, uint64_t bits, struct change **ret_change,
+                            struct access *ret)
+{
+    return begin_channel(c, channel_id, false, bits, ret_change, ret);
+}
+
+status access_begin_any_channel(struct call *c, uint64_t channel_id, uint64_t bits, struct change **ret_change,
+                                struct access *ret)
+{
+    return begin_channel(c, channel_id, true, bits, ret_change, ret);
 }
 
 static bool rank_above(int position, uint64_t id, int other_position, uint64_t other_id)

@@ -1,10 +1,12 @@
 /* access.h - what the caller may do in a guild or a channel, read in one round trip from one snapshot. Never cached.
+ * A DM has no guild: its feed is its own, and whoever is in it holds the bits of ACCESS_DIRECT, no more.
  *
  * A check that guards a mutation runs inside the change: access_begin_guild and access_begin_channel take the guild's
  * feeds row first, so nobody's rights move between the check and the commit. A check that guards a read or a message
  * runs on a lease; messages carry `epoch` to their writer, which compares it (FEEDS.md, "Epoch fence").
  * How a refusal reads: ST_UNKNOWN_GUILD and ST_UNKNOWN_CHANNEL when there is none, ST_MISSING_ACCESS when the caller is
- * no member or may not view the channel, ST_MISSING_PERMISSIONS when bits lack. All recorded with call_fail. */
+ * no member or may not view the channel, ST_MISSING_PERMISSIONS when bits lack, ST_NOT_ON_DM when bits lack in a DM.
+ * All recorded with call_fail. */
 #pragma once
 #include "hubbub/v1/channels.pb-c.h"
 #include "lib/permission/permission.h"
@@ -12,8 +14,10 @@
 
 struct access {
     struct permission_subject subject; /* roles live in the call's arena */
-    uint64_t guild_id, owner_id;
-    uint64_t epoch; /* of the guild's feeds row, of the same snapshot */
+    uint64_t guild_id;                 /* 0: a DM */
+    uint64_t scope_id;                 /* of the feed: the guild, or the DM */
+    uint64_t owner_id;                 /* of the guild, or of the group DM */
+    uint64_t epoch;                    /* of the feeds row, of the same snapshot */
     bool member;
     uint64_t in_guild; /* permission_in_guild */
     int top_position;  /* of the subject's highest role; 0 with the guild's id: @everyone only */
@@ -23,7 +27,18 @@ struct access {
     uint64_t channel_id, parent_id;
     int channel_type;
     int rate_limit_per_user; /* seconds */
+    bool someone_hides;      /* a DM that is not shown to everybody who is in it */
 };
+static inline bool access_is_direct(const struct access *a)
+{
+    return a->guild_id == 0;
+}
+/* Events and messages of a DM name no guild. */
+#define ACCESS_SET_GUILD(access, message)                                                                              \
+    do {                                                                                                               \
+        if ((access)->guild_id)                                                                                        \
+            PB_SET((message), guild_id, (access)->guild_id);                                                           \
+    } while (0)
 
 /* The caller in the guild. ST_OK only for a member. */
 status access_guild(struct call *, struct db *, uint64_t guild_id, struct access *ret) MUST_CHECK;
@@ -39,9 +54,12 @@ uint64_t access_in(struct call *, const struct access *, const Hubbub__V1__Chann
 /* change_begin on the guild (and `more`, 0: none), then access_guild and access_require inside. */
 status access_begin_guild(struct call *, uint64_t guild_id, uint64_t more, uint64_t bits, struct change **ret_change,
                           struct access *ret) MUST_CHECK;
-/* The same for the channel's guild, then access_channel and access_require. */
+/* The same for the channel's guild, then access_channel and access_require. ST_NOT_ON_DM for a DM. */
 status access_begin_channel(struct call *, uint64_t channel_id, uint64_t bits, struct change **ret_change,
                             struct access *ret) MUST_CHECK;
+/* The same for DMs too. */
+status access_begin_any_channel(struct call *, uint64_t channel_id, uint64_t bits, struct change **ret_change,
+                                struct access *ret) MUST_CHECK;
 
 /* Hierarchy (PROTOCOL section 14): greater position first, of equal positions the lower id. */
 bool access_above_role(const struct access *, int position, uint64_t role_id);

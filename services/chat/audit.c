@@ -154,7 +154,7 @@ status audit_add_all(struct call *c, struct change *ch, uint64_t guild_id, Hubbu
     for (size_t i = 0; i < n; i++)
         if (entries[i]->n_changes || !is_update(entries[i]))
             kept[n_kept++] = entries[i];
-    if (!n_kept)
+    if (!n_kept || !guild_id) /* a DM has no log */
         return ST_OK;
     status st = new_ids(ch, kept, n_kept);
     if (st == ST_OK)

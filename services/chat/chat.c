@@ -76,12 +76,23 @@ struct topic {
     uint64_t id;
 };
 
+/* What a feed has whose scope is the topic too, and which is a DM's: in a guild's feed the topic of these is a channel.
+ */
+static bool is_of_direct(const Hubbub__V1__FeedEntry *e)
+{
+    const Hubbub__V1__Event *ev = e->event;
+    return e->topic == e->scope_id &&
+           (ev->reaction_add || ev->reaction_remove || ev->reactions_clear || ev->reactions_clear_all ||
+            ev->pins_update || ev->channel_update || ev->recipient_add || ev->recipient_remove);
+}
+
 static struct topic topic_of(const Hubbub__V1__FeedEntry *e)
 {
     const Hubbub__V1__Event *ev = e->event;
-    if (ev->message_create || ev->message_update || ev->message_delete)
+    if (ev->message_create || ev->message_update || ev->message_delete || is_of_direct(e))
         return (struct topic){"channel", e->topic};
-    if (ev->user_update || ev->guild_joined || ev->guild_left || ev->tokens_revoked)
+    if (ev->user_update || ev->guild_joined || ev->guild_left || ev->tokens_revoked || ev->direct_opened ||
+        ev->direct_closed)
         return (struct topic){"user", e->scope_id};
     return (struct topic){"guild", e->scope_id};
 }

@@ -186,25 +186,29 @@ enum {
     AT_PERMISSION,
     AT_HAS_MEMBER,
     AT_MEMBER,
-    AT_MESSAGE = AT_MEMBER + ROWS_MEMBER_ONLY_N
+    AT_MESSAGE = AT_MEMBER + ROWS_MEMBER_ONLY_N,
+    AT_DIRECT_TYPE = AT_MESSAGE + ROWS_MESSAGE_N
 };
 #define READ_SQL                                                                                                       \
     "SELECT f.head, e.seq, e.topic, e.type, e.ref, e.payload, e.permission, m.user_id IS NOT NULL, " ROWS_MEMBER_ONLY  \
-    ", " ROWS_MESSAGE " FROM feeds f LEFT JOIN LATERAL (SELECT * FROM feed_entries n WHERE n.scope_id = f.scope_id "   \
+    ", " ROWS_MESSAGE ", k.type FROM feeds f LEFT JOIN channels k ON k.id = f.scope_id LEFT JOIN LATERAL "             \
+    "(SELECT * FROM feed_entries n WHERE n.scope_id = f.scope_id "                                                     \
     "AND n.seq > $2 ORDER BY n.seq LIMIT $3) e"                                                                        \
     " ON true LEFT JOIN messages x ON e.type IN (1, 2) AND x.channel_id = e.topic AND x.id = e.ref"                    \
     " LEFT JOIN users u ON u.id = x.author_id LEFT JOIN members m ON m.guild_id = f.scope_id AND m.user_id = "         \
     "x.author_id"                                                                                                      \
     " WHERE f.scope_id = $1 ORDER BY e.seq"
 
-static Hubbub__V1__Event *message_deleted(struct arena *a, const struct db_rows *r, unsigned row, uint64_t scope_id)
+/* guild_id 0: of a DM. */
+static Hubbub__V1__Event *message_deleted(struct arena *a, const struct db_rows *r, unsigned row, uint64_t guild_id)
 {
     Hubbub__V1__Event *event = PB_NEW(a, Hubbub__V1__Event, hubbub__v1__event);
     Hubbub__V1__MessageDeleted *m = event->message_delete =
         PB_NEW(a, Hubbub__V1__MessageDeleted, hubbub__v1__message_deleted);
     PB_SET(m, id, db_u64(r, row, AT_REF));
     PB_SET(m, channel_id, db_u64(r, row, AT_TOPIC));
-    PB_SET(m, guild_id, scope_id);
+    if (guild_id)
+        PB_SET(m, guild_id, guild_id);
     return event;
 }
 
@@ -212,12 +216,14 @@ static Hubbub__V1__Event *message_deleted(struct arena *a, const struct db_rows 
 static Hubbub__V1__Event *message_event(struct arena *a, const struct db_rows *r, unsigned row, uint64_t scope_id,
                                         const char *public_url)
 {
+    uint64_t guild_id = db_u64(r, row, AT_TOPIC) == scope_id ? 0 : scope_id; /* a DM's feed is its channel's */
     if (db_i64(r, row, AT_TYPE) == EVENT_DELETE)
-        return message_deleted(a, r, row, scope_id);
+        return message_deleted(a, r, row, guild_id);
     if (db_is_null(r, row, AT_MESSAGE))
         return NULL;
     Hubbub__V1__Member *member = db_bool(r, row, AT_HAS_MEMBER) ? rows_member_only(a, r, row, AT_MEMBER) : NULL;
-    Hubbub__V1__Message *m = message_for_event(a, rows_message(a, r, row, AT_MESSAGE, public_url), scope_id, member);
+    Hubbub__V1__Message *m = message_for_event(a, rows_message(a, r, row, AT_MESSAGE, public_url), guild_id,
+                                               (int)db_i64(r, row, AT_DIRECT_TYPE), member);
     Hubbub__V1__Event *event = PB_NEW(a, Hubbub__V1__Event, hubbub__v1__event);
     if (db_i64(r, row, AT_TYPE) == EVENT_CREATE)
         event->message_create = m;

@@ -7,6 +7,7 @@
 #include "lib/wire/wire.h"
 #include "services/chat/access.h"
 #include "services/chat/audit.h"
+#include "services/chat/direct.h"
 #include "services/chat/handlers.h"
 #include "services/chat/names.h"
 #include "services/chat/rows.h"
@@ -354,7 +355,9 @@ static status get(struct call *c, const Hubbub__V1__ChannelRequest *req, Hubbub_
     status st = chat_lease(c, &d);
     if (st == ST_OK)
         st = access_channel(c, d, req->channel_id, &a);
-    if (st == ST_OK)
+    if (st == ST_OK && access_is_direct(&a))
+        st = direct_load(c, d, req->channel_id, call_user(c), &channel);
+    else if (st == ST_OK)
         st = rows_load_channel(c, d, req->channel_id, &channel);
     if (st == ST_OK)
         *resp = *channel;
@@ -474,7 +477,7 @@ static status forget_in_guild(struct call *c, struct change *ch, const struct ac
     return st;
 }
 
-static status delete_channel(struct call *c, const Hubbub__V1__ChannelRequest *req, Hubbub__V1__Channel *resp)
+static status delete_of_guild(struct call *c, const Hubbub__V1__ChannelRequest *req, Hubbub__V1__Channel *resp)
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
@@ -499,6 +502,15 @@ static status delete_channel(struct call *c, const Hubbub__V1__ChannelRequest *r
     if (st == ST_OK)
         *resp = *channel;
     return st;
+}
+
+static status delete_channel(struct call *c, const Hubbub__V1__ChannelRequest *req, Hubbub__V1__Channel *resp)
+{
+    bool direct;
+    status st = direct_is(c, req->channel_id, &direct);
+    if (st != ST_OK)
+        return st;
+    return direct ? direct_close(c, req->channel_id, resp) : delete_of_guild(c, req, resp);
 }
 
 /* ---- Reorder --------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* handle_feeds.c - the service Feeds: what gateways load and heal their replicas and sessions from. */
 #include "services/chat/chat.h"
+#include "services/chat/direct.h"
 #include "services/chat/feed_store.h"
 #include "services/chat/handlers.h"
 #include "services/chat/rows.h"
@@ -50,7 +51,7 @@ static status read_members(struct call *c, struct db *d, const Hubbub__V1__Snaps
     struct db_rows *r;
     status st = chat_query(c, d, &r,
                            "(SELECT " ROWS_MEMBER ", 0 FROM members m JOIN users u ON u.id = m.user_id WHERE "
-                                                  "m.guild_id = $1 AND m.user_id = ANY($2::bigint[]) LIMIT $3)"
+                           "m.guild_id = $1 AND m.user_id = ANY($2::bigint[]) LIMIT $3)"
                            " UNION ALL (SELECT " ROWS_MEMBER
                            ", 1 FROM (SELECT * FROM members WHERE guild_id = $1 AND user_id <> ALL($2::bigint[])"
                            " ORDER BY joined_at, user_id LIMIT $3) m JOIN users u ON u.id = m.user_id ORDER BY "
@@ -93,7 +94,7 @@ static status read_self(struct call *c, struct db *d, uint64_t user_id, Hubbub__
     struct db_rows *r;
     status st = chat_query(c, d, &r,
                            "SELECT " ROWS_ME ", f.head, pg_snapshot_xmin(pg_current_snapshot())::text FROM users u "
-                                             "JOIN feeds f ON f.scope_id = u.id WHERE u.id = $1",
+                           "JOIN feeds f ON f.scope_id = u.id WHERE u.id = $1",
                            DB_ID(user_id));
     if (st != ST_OK)
         return st;
@@ -140,6 +141,8 @@ static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest 
         st = read_self(c, d, ret->identity->user_id, ret);
     if (st == ST_OK)
         st = read_guilds(c, d, ret->identity->user_id, ret);
+    if (st == ST_OK)
+        st = direct_load_shown(c, d, ret->identity->user_id, &ret->dms, &ret->n_dms);
     if (st == ST_OK)
         ret->generation = chat_generation(call_arena(c), db_generation(d));
     return st;

@@ -9,6 +9,7 @@
 #include "services/chat/access.h"
 #include "services/chat/audit.h"
 #include "services/chat/chat.h"
+#include "services/chat/direct.h"
 #include "services/chat/handlers.h"
 #include "services/chat/message_content.h"
 #include "services/chat/message_remove.h"
@@ -26,20 +27,6 @@ enum { EDIT_CONTENT = 3, EDIT_EMBEDS = 4, EDIT_FLAGS = 6, EDIT_ATTACHMENTS = 7 }
 
 /* ---- Mentions ---------------------------------------------------------------------------------------------------- */
 
-static Hubbub__V1__Mention *mention_of(struct arena *a, const Hubbub__V1__User *u)
-{
-    Hubbub__V1__Mention *m = PB_NEW(a, Hubbub__V1__Mention, hubbub__v1__mention);
-    PB_SET(m, id, u->id);
-    m->username = u->username;
-    m->discriminator = u->discriminator;
-    m->global_name = u->global_name;
-    m->avatar = u->avatar;
-    m->has_bot = u->has_bot;
-    m->bot = u->bot;
-    PB_SET(m, public_flags, u->public_flags);
-    return m;
-}
-
 static status load_mentioned_users(struct call *c, struct db *d, const struct mentions *from, Hubbub__V1__Message *m)
 {
     struct db_rows *r;
@@ -54,7 +41,7 @@ static status load_mentioned_users(struct call *c, struct db *d, const struct me
         return st;
     m->mentions = ARENA_ARRAY(call_arena(c), Hubbub__V1__Mention *, db_count(r));
     for (unsigned i = 0; i < db_count(r); i++)
-        m->mentions[m->n_mentions++] = mention_of(call_arena(c), rows_user(call_arena(c), r, i, 0));
+        m->mentions[m->n_mentions++] = messages_mention(call_arena(c), rows_user(call_arena(c), r, i, 0));
     return ST_OK;
 }
 
@@ -199,7 +186,7 @@ static status set_reference(struct call *c, struct db *d, const struct access *a
     m->message_reference = PB_NEW(call_arena(c), Hubbub__V1__MessageReference, hubbub__v1__message_reference);
     PB_SET(m->message_reference, message_id, ref->message_id);
     PB_SET(m->message_reference, channel_id, a->channel_id);
-    PB_SET(m->message_reference, guild_id, a->guild_id);
+    ACCESS_SET_GUILD(a, m->message_reference);
     return ST_OK;
 }
 
@@ -245,7 +232,7 @@ struct draft {
     const char *key;              /* idempotency */
     bool claimed;                 /* of slow mode */
     Hubbub__V1__Message *message; /* as GET shows it */
-    Hubbub__V1__Member *member;   /* the author's */
+    Hubbub__V1__Member *member;   /* the author's; NULL in a DM */
 };
 
 /* The nonce, when it is to be enforced; else the request's id, which an internal resend keeps. Apart by their first
@@ -265,13 +252,14 @@ static status prepare_draft(struct call *c, const Hubbub__V1__CreateMessageReque
         st = messages_access(c, d, req->channel_id, &ret->access);
     if (st == ST_OK)
         st = require_to_send(c, &ret->access, req);
+    if (st == ST_OK && access_is_direct(&ret->access))
+        st = direct_may_send(c, d, &ret->access);
     if (st == ST_OK)
         st = build_message(c, d, &ret->access, req, &ret->message);
     if (st == ST_OK)
-        st = rows_load_member(c, d, ret->access.guild_id, call_user(c), &ret->member);
+        st = messages_load_self(c, d, &ret->access, &ret->message->author, &ret->member);
     if (st != ST_OK)
         return st;
-    ret->message->author = ret->member->user;
     ret->key = idempotency_key(c, req);
     st = slow_mode_claim(c, d, &ret->access, ret->key);
     ret->claimed = st == ST_OK;
@@ -337,11 +325,12 @@ static status store_draft(struct call *c, struct draft *draft)
 {
     struct arena *a = call_arena(c);
     struct write_row row = {
-        .scope_id = draft->access.guild_id,
+        .scope_id = draft->access.scope_id,
         .author_id = call_user(c),
         .epoch = draft->access.epoch,
         .key = draft->key,
-        .message = message_for_event(a, draft->message, draft->access.guild_id, draft->member),
+        .message =
+            message_for_event(a, draft->message, draft->access.guild_id, draft->access.channel_type, draft->member),
     };
     row.extra = message_pack_extra(a, draft->message, &row.extra_n);
     status st = writer_store(chat_of(c)->writer, call_deadline_ms(c), &row);
@@ -369,6 +358,8 @@ static status create(struct call *c, const Hubbub__V1__CreateMessageRequest *req
     for (int i = 0; i < STALE_TRIES; i++) {
         struct draft draft = {0};
         status st = prepare_draft(c, req, &draft);
+        if (st == ST_OK && draft.access.someone_hides)
+            st = direct_show_to_all(c, draft.access.channel_id);
         if (st == ST_OK)
             st = store_draft(c, &draft);
         if (st == ST_OK)
@@ -568,7 +559,7 @@ static status edit(struct call *c, const Hubbub__V1__EditMessageRequest *req, Hu
     struct access a;
     Hubbub__V1__Message *m = NULL;
     bool edited = false;
-    status st = access_begin_channel(c, req->channel_id, 0, &ch, &a);
+    status st = access_begin_any_channel(c, req->channel_id, 0, &ch, &a);
     if (st == ST_OK)
         st = messages_load(c, change_db(ch), req->channel_id, req->message_id, &m);
     if (st == ST_OK)
@@ -631,7 +622,7 @@ static status delete_message(struct call *c, const Hubbub__V1__MessageRequest *r
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
-    status st = access_begin_channel(c, req->channel_id, 0, &ch, &a);
+    status st = access_begin_any_channel(c, req->channel_id, 0, &ch, &a);
     if (st == ST_OK)
         st = remove_message(c, ch, &a, req->message_id);
     if (st != ST_OK)
@@ -639,8 +630,8 @@ static status delete_message(struct call *c, const Hubbub__V1__MessageRequest *r
     Hubbub__V1__MessageDeleted *gone = PB_NEW(call_arena(c), Hubbub__V1__MessageDeleted, hubbub__v1__message_deleted);
     PB_SET(gone, id, req->message_id);
     PB_SET(gone, channel_id, a.channel_id);
-    PB_SET(gone, guild_id, a.guild_id);
-    change_add(ch, a.guild_id, a.channel_id, req->message_id, ROWS_EVENT(call_arena(c), message_delete, gone));
+    ACCESS_SET_GUILD(&a, gone);
+    change_add(ch, a.scope_id, a.channel_id, req->message_id, ROWS_EVENT(call_arena(c), message_delete, gone));
     return change_commit(ch);
 }
 
@@ -721,7 +712,7 @@ static void tell_typing(struct call *c, const struct access *a, Hubbub__V1__Memb
 {
     Hubbub__V1__TypingStarted typing = HUBBUB__V1__TYPING_STARTED__INIT;
     PB_SET(&typing, channel_id, a->channel_id);
-    PB_SET(&typing, guild_id, a->guild_id);
+    ACCESS_SET_GUILD(a, &typing);
     PB_SET(&typing, user_id, call_user(c));
     PB_SET(&typing, timestamp, clock_wall_ms() / 1000);
     typing.member = member;

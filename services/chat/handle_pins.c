@@ -31,11 +31,11 @@ static status begin(struct call *c, const Hubbub__V1__MessageRequest *req, struc
 static void add_pins_update(struct call *c, struct change *ch, const struct access *a, int64_t last_pin_ms)
 {
     Hubbub__V1__PinsUpdated *x = PB_NEW(call_arena(c), Hubbub__V1__PinsUpdated, hubbub__v1__pins_updated);
-    PB_SET(x, guild_id, a->guild_id);
+    ACCESS_SET_GUILD(a, x);
     PB_SET(x, channel_id, a->channel_id);
     if (last_pin_ms)
         PB_SET(x, last_pin_timestamp, last_pin_ms);
-    change_add(ch, a->guild_id, a->channel_id, 0, ROWS_EVENT(call_arena(c), pins_update, x));
+    change_add(ch, a->scope_id, a->channel_id, 0, ROWS_EVENT(call_arena(c), pins_update, x));
 }
 
 static status audit(struct call *c, struct change *ch, const struct access *a, enum audit_action action,
@@ -80,7 +80,7 @@ static status tell_of_pin(struct call *c, struct change *ch, const struct access
     m->message_reference = PB_NEW(call_arena(c), Hubbub__V1__MessageReference, hubbub__v1__message_reference);
     PB_SET(m->message_reference, message_id, pinned->id);
     PB_SET(m->message_reference, channel_id, a->channel_id);
-    PB_SET(m->message_reference, guild_id, a->guild_id);
+    ACCESS_SET_GUILD(a, m->message_reference);
     return messages_add_system(c, ch, a, m);
 }
 

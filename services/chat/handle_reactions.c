@@ -47,7 +47,7 @@ static Hubbub__V1__ReactionChanged *changed(struct call *c, const struct access 
     PB_SET(x, user_id, user_id);
     PB_SET(x, channel_id, a->channel_id);
     PB_SET(x, message_id, message_id);
-    PB_SET(x, guild_id, a->guild_id);
+    ACCESS_SET_GUILD(a, x);
     x->emoji = emoji_message(c, emoji);
     return x;
 }
@@ -86,9 +86,9 @@ static status add_event(struct call *c, struct change *ch, const struct access *
 {
     Hubbub__V1__ReactionChanged *x = changed(c, a, req->message_id, req->emoji, call_user(c));
     PB_SET(x, message_author_id, author);
-    status st = rows_load_member(c, change_db(ch), a->guild_id, call_user(c), &x->member);
+    status st = messages_load_member(c, change_db(ch), a->guild_id, call_user(c), &x->member);
     if (st == ST_OK)
-        change_add(ch, a->guild_id, a->channel_id, 0, ROWS_EVENT(call_arena(c), reaction_add, x));
+        change_add(ch, a->scope_id, a->channel_id, 0, ROWS_EVENT(call_arena(c), reaction_add, x));
     return st;
 }
 
@@ -137,7 +137,7 @@ static status remove_of(struct call *c, const Hubbub__V1__UserReactionRequest *r
             DB_ID(req->channel_id), DB_ID(req->message_id), DB_TEXT(req->emoji), DB_ID(req->user_id));
     if (st == ST_OK && db_affected(r))
         change_add(
-            ch, a.guild_id, a.channel_id, 0,
+            ch, a.scope_id, a.channel_id, 0,
             ROWS_EVENT(call_arena(c), reaction_remove, changed(c, &a, req->message_id, req->emoji, req->user_id)));
     return st == ST_OK ? change_commit(ch) : st;
 }
@@ -176,10 +176,10 @@ static status clear_some(struct call *c, uint64_t channel_id, uint64_t message_i
         PB_NEW(call_arena(c), Hubbub__V1__ReactionsCleared, hubbub__v1__reactions_cleared);
     PB_SET(x, channel_id, channel_id);
     PB_SET(x, message_id, message_id);
-    PB_SET(x, guild_id, a.guild_id);
+    ACCESS_SET_GUILD(&a, x);
     x->emoji = emoji ? emoji_message(c, emoji) : NULL;
     if (db_affected(r))
-        change_add(ch, a.guild_id, channel_id, 0,
+        change_add(ch, a.scope_id, channel_id, 0,
                    emoji ? ROWS_EVENT(call_arena(c), reactions_clear, x)
                          : ROWS_EVENT(call_arena(c), reactions_clear_all, x));
     return change_commit(ch);

@@ -95,10 +95,13 @@ void message_set_urls(struct arena *a, Hubbub__V1__Message *m, const char *publi
 }
 
 Hubbub__V1__Message *message_for_event(struct arena *a, const Hubbub__V1__Message *m, uint64_t guild_id,
-                                       Hubbub__V1__Member *member)
+                                       int channel_type, Hubbub__V1__Member *member)
 {
     Hubbub__V1__Message *event = arena_memdup(a, m, sizeof *m);
-    PB_SET(event, guild_id, guild_id);
+    if (guild_id)
+        PB_SET(event, guild_id, guild_id);
+    else
+        PB_SET(event, channel_type, channel_type);
     if (member) {
         event->member = arena_memdup(a, member, sizeof *member);
         event->member->user = NULL;

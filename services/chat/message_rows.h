@@ -20,6 +20,7 @@ Hubbub__V1__Message *rows_message(struct arena *, const struct db_rows *, unsign
 const void *message_pack_extra(struct arena *, const Hubbub__V1__Message *, size_t *ret_n);
 /* {public_url}/attachments/{channel}/{id}/{filename} into url and proxy_url. */
 void message_set_urls(struct arena *, Hubbub__V1__Message *, const char *public_url);
-/* As an event shows it: with guild_id and the author's member; shares the rest with m. */
+/* As an event shows it: with guild_id and the author's member, or (guild_id 0: a DM) the channel's type; shares the
+ * rest with m. */
 Hubbub__V1__Message *message_for_event(struct arena *, const Hubbub__V1__Message *m, uint64_t guild_id,
-                                       Hubbub__V1__Member *or_null);
+                                       int channel_type, Hubbub__V1__Member *or_null);

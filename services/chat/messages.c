@@ -10,7 +10,7 @@
 
 static status check_type(struct call *c, const struct access *a)
 {
-    if (a->channel_type == CHANNEL_TEXT || a->channel_type == CHANNEL_VOICE)
+    if (a->channel_type == CHANNEL_TEXT || a->channel_type == CHANNEL_VOICE || access_is_direct(a))
         return ST_OK;
     return call_fail(c, ST_NON_TEXT_CHANNEL, "channel %" PRIu64 " is of type %d", a->channel_id, a->channel_type);
 }
@@ -30,7 +30,7 @@ status messages_begin(struct call *c, uint64_t channel_id, uint64_t bits, struct
                       struct access *ret)
 {
     CHANGE_OWNED struct change *ch = NULL;
-    status st = access_begin_channel(c, channel_id, bits, &ch, ret);
+    status st = access_begin_any_channel(c, channel_id, bits, &ch, ret);
     if (st == ST_OK)
         st = check_type(c, ret);
     if (st != ST_OK)
@@ -185,6 +185,20 @@ status messages_complete(struct call *c, struct db *d, Hubbub__V1__Message *cons
     return st == ST_OK ? messages_load_references(c, d, list, n) : st;
 }
 
+Hubbub__V1__Mention *messages_mention(struct arena *a, const Hubbub__V1__User *u)
+{
+    Hubbub__V1__Mention *m = PB_NEW(a, Hubbub__V1__Mention, hubbub__v1__mention);
+    PB_SET(m, id, u->id);
+    m->username = u->username;
+    m->discriminator = u->discriminator;
+    m->global_name = u->global_name;
+    m->avatar = u->avatar;
+    m->has_bot = u->has_bot;
+    m->bot = u->bot;
+    PB_SET(m, public_flags, u->public_flags);
+    return m;
+}
+
 /* ---- Entries ----------------------------------------------------------------------------------------------------- */
 
 status messages_add_update(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m)
@@ -193,9 +207,9 @@ status messages_add_update(struct call *c, struct change *ch, const struct acces
     status st = messages_load_member(c, change_db(ch), a->guild_id, m->author->id, &member);
     if (st != ST_OK)
         return st;
-    Hubbub__V1__Message *event = message_for_event(call_arena(c), m, a->guild_id, member);
+    Hubbub__V1__Message *event = message_for_event(call_arena(c), m, a->guild_id, a->channel_type, member);
     event->n_reactions = 0; /* `me` differs from one reader to the next */
-    change_add(ch, a->guild_id, m->channel_id, m->id, ROWS_EVENT(call_arena(c), message_update, event));
+    change_add(ch, a->scope_id, m->channel_id, m->id, ROWS_EVENT(call_arena(c), message_update, event));
     return ST_OK;
 }
 
@@ -212,7 +226,7 @@ static status store_system(struct call *c, struct change *ch, const struct acces
                      " f AS (UPDATE feeds SET last_ms = t.ms FROM t WHERE scope_id = $1)"
                      " INSERT INTO messages (channel_id, id, author_id, type, content, extra)"
                      " SELECT $2, t.ms << 22 | nextval('id_counter'), $3, $4, '', $5 FROM t RETURNING id",
-                     DB_ID(a->guild_id), DB_ID(m->channel_id), DB_ID(call_user(c)), DB_I64(m->type),
+                     DB_ID(a->scope_id), DB_ID(m->channel_id), DB_ID(call_user(c)), DB_I64(m->type),
                      n ? DB_BYTES(extra, n) : DB_NULL);
     if (st != ST_OK)
         return st;
@@ -221,19 +235,42 @@ static status store_system(struct call *c, struct change *ch, const struct acces
     return ST_OK;
 }
 
+status messages_load_self(struct call *c, struct db *d, const struct access *a, Hubbub__V1__User **ret,
+                          Hubbub__V1__Member **ret_member)
+{
+    *ret_member = NULL;
+    if (access_is_direct(a))
+        return rows_load_user(c, d, call_user(c), ret);
+    status st = rows_load_member(c, d, a->guild_id, call_user(c), ret_member);
+    if (st == ST_OK)
+        *ret = (*ret_member)->user;
+    return st;
+}
+
 status messages_add_system(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m)
 {
-    Hubbub__V1__Member *member = NULL;
-    status st = rows_load_member(c, change_db(ch), a->guild_id, call_user(c), &member);
+    Hubbub__V1__Member *member;
+    status st = messages_load_self(c, change_db(ch), a, &m->author, &member);
     if (st == ST_OK)
         st = store_system(c, ch, a, m);
     if (st != ST_OK)
         return st;
     m->content = "";
-    m->author = member->user;
-    change_add(ch, a->guild_id, m->channel_id, m->id,
-               ROWS_EVENT(call_arena(c), message_create, message_for_event(call_arena(c), m, a->guild_id, member)));
+    change_add(ch, a->scope_id, m->channel_id, m->id,
+               ROWS_EVENT(call_arena(c), message_create,
+                          message_for_event(call_arena(c), m, a->guild_id, a->channel_type, member)));
     return ST_OK;
+}
+
+status messages_add_recipient_notice(struct call *c, struct change *ch, const struct access *a, int type,
+                                     Hubbub__V1__User *user)
+{
+    Hubbub__V1__Message *m = PB_NEW(call_arena(c), Hubbub__V1__Message, hubbub__v1__message);
+    PB_SET(m, channel_id, a->channel_id);
+    PB_SET(m, type, type);
+    m->mentions = ARENA_ARRAY(call_arena(c), Hubbub__V1__Mention *, 1);
+    m->mentions[m->n_mentions++] = messages_mention(call_arena(c), user);
+    return messages_add_system(c, ch, a, m);
 }
 
 status messages_remove_parts(struct change *ch, uint64_t channel_id, const uint64_t *message_ids, size_t n)

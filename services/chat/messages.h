@@ -20,6 +20,10 @@ status messages_load_author(struct call *, struct db *, uint64_t channel_id, uin
 status messages_load_member(struct call *, struct db *, uint64_t guild_id, uint64_t user_id,
                             Hubbub__V1__Member **ret) MUST_CHECK;
 
+/* The caller as author: the member too, but in a DM. */
+status messages_load_self(struct call *, struct db *, const struct access *, Hubbub__V1__User **ret,
+                          Hubbub__V1__Member **ret_member) MUST_CHECK;
+
 /* Reactions as the caller sees them, of messages of one channel: one query. */
 status messages_load_reactions(struct call *, struct db *, Hubbub__V1__Message *const *, size_t n) MUST_CHECK;
 /* referenced_message of those that are replies, of any channels: one query, none when there is no reply. */
@@ -32,5 +36,9 @@ status messages_add_update(struct call *, struct change *, const struct access *
 /* Stores a message that the system writes in the caller's name, and adds its message_create. m has its channel, type
  * and reference; its id, time and author are filled. */
 status messages_add_system(struct call *, struct change *, const struct access *, Hubbub__V1__Message *m) MUST_CHECK;
+/* "... added / removed USER", MESSAGE_RECIPIENT_ADD and _REMOVE of a group DM. */
+status messages_add_recipient_notice(struct call *, struct change *, const struct access *, int type,
+                                     Hubbub__V1__User *user) MUST_CHECK;
+Hubbub__V1__Mention *messages_mention(struct arena *, const Hubbub__V1__User *);
 /* What goes with messages that were just removed: files, reactions. */
 status messages_remove_parts(struct change *, uint64_t channel_id, const uint64_t *message_ids, size_t n) MUST_CHECK;

@@ -13,7 +13,7 @@ enum { WRITER_FAST_LANES = 2, WRITER_CONNECTIONS = WRITER_FAST_LANES + 1 };
 
 /* One message. The memory is the caller's, and stays put until writer_store returns. */
 struct write_row {
-    uint64_t scope_id; /* the guild: whose feed numbers it */
+    uint64_t scope_id; /* the guild, or the DM: whose feed numbers it */
     uint64_t author_id;
     uint64_t epoch;  /* of the scope, as it was when the author's rights were read */
     const char *key; /* idempotency, within (channel, author) */

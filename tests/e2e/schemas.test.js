@@ -38,6 +38,7 @@ async function prepare(hub) {
         await guest.post(`/invites/${w.invite}`);
         return guest;
     };
+    w.group = async () => (await w.owner.post('/users/@me/channels', { recipients: [w.member.id, (await w.guest()).id] })).id;
     w.banned = async () => {
         const guest = await w.guest();
         await w.owner.put(`/guilds/${w.guild}/bans/${guest.id}`, {}, { headers: { 'x-audit-log-reason': 'rude' } });
@@ -79,6 +80,10 @@ const table = {
     'GET /guilds/{guild_id}/channels': [list(channel), (w) => w.owner.request('GET', `/guilds/${w.guild}/channels`)],
     'POST /guilds/{guild_id}/channels': [channel, (w) => w.owner.request('POST', `/guilds/${w.guild}/channels`, { body: { name: 'new', permission_overwrites: [{ id: w.role, type: 0, allow: '1024', deny: '0' }] } })],
     'PATCH /guilds/{guild_id}/channels': [EMPTY, (w) => w.owner.request('PATCH', `/guilds/${w.guild}/channels`, { body: [{ id: w.channel, position: 3 }] })],
+    'POST /users/@me/channels': [spec.PrivateChannelResponseSchema, (w) => w.owner.request('POST', '/users/@me/channels', { body: { recipient_id: w.member.id } })],
+    'GET /users/@me/channels': [list(OURS), (w) => w.owner.request('GET', '/users/@me/channels')],
+    'PUT /channels/{channel_id}/recipients/{user_id}': [EMPTY, async (w) => w.owner.request('PUT', `/channels/${await w.group()}/recipients/${(await w.guest()).id}`)],
+    'DELETE /channels/{channel_id}/recipients/{user_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/channels/${await w.group()}/recipients/${w.member.id}`)],
     'GET /channels/{channel_id}': [channel, (w) => w.owner.request('GET', `/channels/${w.channel}`)],
     'PATCH /channels/{channel_id}': [channel, (w) => w.owner.request('PATCH', `/channels/${w.channel}`, { body: { topic: 'talk' } })],
     'DELETE /channels/{channel_id}': [channel, async (w) => w.owner.request('DELETE', `/channels/${await w.newChannel()}`)],

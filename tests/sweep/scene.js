@@ -52,6 +52,7 @@ export async function scene(cast) {
     s.message = (await owner.say(s.channel, 'hello')).id;
     s.secondMessage = (await owner.say(s.channel, 'hello again')).id;
     await cast.target.put(`/channels/${s.channel}/messages/${s.message}/reactions/${THUMB}/@me`);
+    s.group = (await owner.post('/users/@me/channels', { recipients: [cast.target.id, cast.lowest.id] })).id;
     const application = await owner.post('/applications', { name: unique('application') });
     s.application = application.id;
     await owner.post(`/applications/${s.application}/bot`);

@@ -25,6 +25,7 @@ export const UNAUTHORIZED = [401, 0];
 export const ACCESS = [403, 50001];
 export const PERMISSIONS = [403, 50013];
 export const BANNED = [403, 40007];
+export const CANNOT_DM = [403, 50007];
 export const NOT_AUTHOR = [403, 50005];
 export const NOT_APPLICATION_OWNER = [403, 20012];
 export const BOTS_FORBIDDEN = [403, 20001];
@@ -92,6 +93,13 @@ export const table = {
     'DELETE /channels/{channel_id}': powerful,
     'PUT /channels/{channel_id}/permissions/{overwrite_id}': { ...powerful, body: { type: 0, allow: '0', deny: '2048' }, foreign: ofNobody, other: ofNobody, zero: ofNobody },
     'DELETE /channels/{channel_id}/permissions/{overwrite_id}': powerful,
+
+    'POST /users/@me/channels': { outsider: CANNOT_DM, lowest: OK, owner: OK, body: (s) => ({ recipient_id: s.target.id }) },
+    'GET /users/@me/channels': everybody,
+    // In a group; nobody but those in it counts, whatever they may do in a guild.
+    'PUT /channels/{channel_id}/recipients/{user_id}': { ...members, path: { channel_id: (s) => s.group, user_id: (s) => s.blind.id },
+        foreign: { user_id: CANNOT_DM }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },
+    'DELETE /channels/{channel_id}/recipients/{user_id}': { ...powerful, path: { channel_id: (s) => s.group }, foreign: { user_id: UNKNOWN.user }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },
 
     'POST /channels/{channel_id}/invites': { ...members, body: { unique: true } },
     'GET /channels/{channel_id}/invites': powerful,

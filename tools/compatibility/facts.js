@@ -5,9 +5,9 @@ export const operations = {
     'GET /applications/{application_id}': 'for the owner only; a bot asks for /applications/@me',
     'PATCH /applications/{application_id}': 'takes name, description, flags and bot_public; for the owner only',
     'PATCH /users/@me': 'no avatar, no banner',
-    'GET /channels/{channel_id}': 'channels of guilds only: text, voice, category',
-    'PATCH /channels/{channel_id}': 'text, voice and category only; no change of type, no flags, rtc_region or video_quality_mode',
-    'DELETE /channels/{channel_id}': 'channels of guilds only: text, voice, category',
+    'GET /channels/{channel_id}': 'text, voice, category, DMs and groups',
+    'PATCH /channels/{channel_id}': 'text, voice and category only, no groups; no change of type, no flags, rtc_region or video_quality_mode',
+    'DELETE /channels/{channel_id}': 'text, voice, category, DMs and groups',
     'POST /guilds/{guild_id}/channels': 'text, voice and category only; no rtc_region or video_quality_mode',
     'POST /channels/{channel_id}/invites': 'no targets, no role_ids',
     'GET /invites/{code}': 'no scheduled event, no targets',
@@ -16,14 +16,11 @@ export const operations = {
     'PATCH /guilds/{guild_id}/roles/{role_id}': 'no icon, no unicode_emoji',
     'PATCH /guilds/{guild_id}/members/{user_id}': 'nick, roles and time-out; no mute, deaf, channel_id or flags',
     'PATCH /guilds/{guild_id}/members/@me': 'nick only',
-    'POST /channels/{channel_id}/messages': 'no components, polls, stickers, forwards; guild channels only',
-    'GET /channels/{channel_id}/messages': 'guild channels only',
-    'GET /channels/{channel_id}/messages/{message_id}': 'guild channels only',
+    'POST /channels/{channel_id}/messages': 'no components, polls, stickers, forwards',
     'GET /channels/{channel_id}/pins': 'the newest 50',
     'PUT /channels/{channel_id}/messages/{message_id}/reactions/{emoji_name}/@me': 'emoji of Unicode; none of a guild\'s own, no bursts',
     'GET /channels/{channel_id}/messages/{message_id}/reactions/{emoji_name}': 'emoji of Unicode; none of a guild\'s own, no bursts',
-    'PATCH /channels/{channel_id}/messages/{message_id}': 'no components; no new files; guild channels only',
-    'POST /channels/{channel_id}/typing': 'guild channels only',
+    'PATCH /channels/{channel_id}/messages/{message_id}': 'no components; no new files',
     'GET /guilds/{guild_id}/audit-logs': 'of what is served: guild, channels, overwrites, roles, members, bans, bots, invites, messages',
     'GET /gateway/bot': 'session_start_limit is not counted',
 };
@@ -36,7 +33,6 @@ export const events = {
     MESSAGE_CREATE: 'what its operation does not have',
     MESSAGE_UPDATE: 'what its operation does not have',
     MESSAGE_REACTION_ADD: 'no bursts',
-    TYPING_START: 'in guilds only',
 };
 
 // [op, name, from, state, what is missing]; a `yes` has to be named by a test as `op: N`, Op.NAME, or what is given last.

@@ -4,6 +4,7 @@
  * channel are given CHANNEL_CREATE, those that lose one CHANNEL_DELETE. */
 #include "hubbub/v1/channels.hub.h"
 #include "hubbub/v1/feeds.hub.h"
+#include "lib/permission/permission.h"
 #include "services/gateway/core/state.h"
 
 /* One guild entry in its turn. */
@@ -412,27 +413,127 @@ static void tokens_revoked(struct hub *h, struct session *x, const Hubbub__V1__T
     }
 }
 
-void apply_user_entry(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEntry *entry)
+static void send_event(struct hub *h, struct session *x, const Hubbub__V1__Event *e, bool direct)
 {
-    const Hubbub__V1__Event *e = entry->event;
-    struct session *x = hold->session;
-    if (!e || x->state != SESSION_OPEN)
+    struct fanout f;
+    fanout_begin(&f, e, 0);
+    if (f.row && (!direct || session_has_intent(x, f.row->dm_intent)))
+        fanout_send(h, &f, x);
+    fanout_end(h, &f);
+}
+
+/* Bots are not told of DMs that are shown or closed, only of what is said there. */
+static void tell_direct(struct hub *h, struct session *x, Hubbub__V1__Channel *channel, bool opened)
+{
+    Hubbub__V1__Event e = HUBBUB__V1__EVENT__INIT;
+    *(opened ? &e.channel_create : &e.channel_delete) = channel;
+    if (!x->identity.bot)
+        send_event(h, x, &e, false);
+}
+
+/* The session gets what the DM has after the position; while it was closed it went on getting that. */
+static void direct_opened(struct hub *h, struct session *x, const Hubbub__V1__DirectOpened *d)
+{
+    if (!session_takes_directs(x))
         return;
+    bool fresh = !scope_find(h, d->channel->id);
+    struct scope *s = scope_ensure_live(h, SCOPE_DIRECT, d->channel->id, d->position);
+    if (!s)
+        return;
+    if (fresh) {
+        s->check = true;
+        scope_arm(h, s, 0);
+    }
+    tell_direct(h, x, d->channel, true);
+    if (!session_find_hold(x, s->id))
+        hold_attach(h, session_hold(h, x, s), d->position);
+}
+
+/* Who left a group was detached by the group's own entry, unless that is still to come. */
+static void direct_closed(struct hub *h, struct session *x, const Hubbub__V1__DirectClosed *d)
+{
+    struct hold *hold = session_find_hold(x, d->channel->id);
+    if (!session_takes_directs(x) || (d->left && !hold))
+        return;
+    if (d->left)
+        hold_drop(h, hold);
+    tell_direct(h, x, d->channel, false);
+}
+
+static void apply_user_entry(struct hub *h, struct session *x, const Hubbub__V1__Event *e)
+{
     if (e->guild_joined) {
         guild_joined(h, x, e->guild_joined);
     } else if (e->guild_left) {
         guild_left(h, e->guild_left);
     } else if (e->tokens_revoked) {
         tokens_revoked(h, x, e->tokens_revoked);
+    } else if (e->direct_opened) {
+        direct_opened(h, x, e->direct_opened);
+    } else if (e->direct_closed) {
+        direct_closed(h, x, e->direct_closed);
     } else {
-        struct fanout f;
-        fanout_begin(&f, e, 0);
-        fanout_send(h, &f, x);
-        fanout_end(h, &f);
+        send_event(h, x, e, false);
     }
 }
 
-static void apply_to_user(struct hub *h, struct scope *s, const Hubbub__V1__FeedEntry *e)
+/* ---- Entries of DMs ---------------------------------------------------------------------------------------------- */
+
+static void removed_from_direct(struct hub *h, struct hold *hold)
+{
+    Hubbub__V1__Channel gone = HUBBUB__V1__CHANNEL__INIT;
+    PB_SET(&gone, id, hold->scope_id);
+    PB_SET(&gone, type, CHANNEL_GROUP_DM);
+    struct session *x = hold->session;
+    hold_drop(h, hold);
+    tell_direct(h, x, &gone, false);
+}
+
+/* Everybody is among the recipients as they are stored; to each it is told without them. */
+static void direct_updated(struct hub *h, struct session *x, const Hubbub__V1__Channel *c)
+{
+    Hubbub__V1__Channel *view = memory_copy_message(c);
+    Hubbub__V1__Event e = HUBBUB__V1__EVENT__INIT;
+    size_t n = 0;
+    for (size_t i = 0; i < view->n_recipients; i++) {
+        Hubbub__V1__User *u = view->recipients[i];
+        if (u->id == x->user->id)
+            memory_free_message(u);
+        else
+            view->recipients[n++] = u;
+    }
+    view->n_recipients = n;
+    e.channel_update = view;
+    send_event(h, x, &e, true);
+    memory_free_message(view);
+}
+
+static bool apply_direct_entry(struct hub *h, struct hold *hold, const Hubbub__V1__Event *e)
+{
+    struct session *x = hold->session;
+    const Hubbub__V1__RecipientChanged *removed = e->recipient_remove;
+    if (removed && removed->user && removed->user->id == x->user->id) {
+        removed_from_direct(h, hold);
+        return false;
+    }
+    if (e->channel_update)
+        direct_updated(h, x, e->channel_update);
+    else
+        send_event(h, x, e, true);
+    return true;
+}
+
+bool apply_held_entry(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEntry *entry)
+{
+    if (!entry->event || hold->session->state != SESSION_OPEN)
+        return true;
+    if (hold->scope->kind == SCOPE_DIRECT)
+        return apply_direct_entry(h, hold, entry->event);
+    apply_user_entry(h, hold->session, entry->event);
+    return true;
+}
+
+static void apply_to_holds(struct hub *h, struct scope *s, const Hubbub__V1__FeedEntry *e)
 {
     struct hold *hold, *next;
     DL_FOREACH_SAFE(s->holds, hold, next)
@@ -442,15 +543,15 @@ static void apply_to_user(struct hub *h, struct scope *s, const Hubbub__V1__Feed
         if (hold->catchup)
             catchup_queue(h, hold, e);
         else
-            apply_user_entry(h, hold, e);
+            apply_held_entry(h, hold, e);
     }
 }
 
 void apply_entry(struct hub *h, struct scope *s, const Hubbub__V1__FeedEntry *e)
 {
     s->applied = e->seq;
-    if (s->kind == SCOPE_USER)
-        apply_to_user(h, s, e);
+    if (s->kind != SCOPE_GUILD)
+        apply_to_holds(h, s, e);
     else if (e->event)
         apply_guild_entry(h, s, e);
     if (s->n_waiting > 0)
@@ -465,6 +566,21 @@ static void apply_typing(struct hub *h, struct scope *s, const Hubbub__V1__Event
     fanout_begin(&f, e, e->typing_start->channel_id);
     f.ephemeral = true;
     fanout_all(h, &f, s, NULL);
+    fanout_end(h, &f);
+}
+
+static void apply_direct_typing(struct hub *h, const Hubbub__V1__Event *e)
+{
+    struct scope *s = scope_find(h, e->typing_start->channel_id);
+    if (!s || s->kind != SCOPE_DIRECT)
+        return;
+    struct fanout f;
+    fanout_begin(&f, e, 0);
+    f.ephemeral = true;
+    struct hold *hold;
+    DL_FOREACH(s->holds, hold)
+    if (hold->attached && session_has_intent(hold->session, f.row->dm_intent))
+        fanout_send(h, &f, hold->session);
     fanout_end(h, &f);
 }
 
@@ -511,6 +627,10 @@ void apply_ephemeral(struct hub *h, const Hubbub__V1__Event *e)
 {
     if (e->sessions_replace) {
         apply_sessions(h, e);
+        return;
+    }
+    if (e->typing_start && !e->typing_start->guild_id) {
+        apply_direct_typing(h, e);
         return;
     }
     uint64_t guild_id = e->typing_start      ? e->typing_start->guild_id

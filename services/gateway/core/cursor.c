@@ -84,12 +84,16 @@ struct scope *scope_find(const struct hub *h, uint64_t scope_id)
     return s;
 }
 
+/* A DM's entries are published as those of its channel. */
+static const enum hub_topic topics[] = {
+    [SCOPE_GUILD] = HUB_TOPIC_GUILD, [SCOPE_USER] = HUB_TOPIC_USER, [SCOPE_DIRECT] = HUB_TOPIC_CHANNEL};
+
 static struct scope *scope_create(struct hub *h, enum scope_kind kind, uint64_t id)
 {
     struct scope *s = memory_zeroed(sizeof *s);
     *s = (struct scope){.id = id, .kind = kind, .incarnation = ++h->incarnations, .idle_since = h->now};
     HASH_ADD(hh, h->scopes, id, sizeof s->id, s);
-    h->io.subscribe(h->io.user, true, kind == SCOPE_GUILD ? HUB_TOPIC_GUILD : HUB_TOPIC_USER, id);
+    h->io.subscribe(h->io.user, true, topics[kind], id);
     return s;
 }
 
@@ -112,12 +116,12 @@ struct scope *scope_ensure_guild(struct hub *h, uint64_t guild_id)
     return s;
 }
 
-struct scope *scope_ensure_user(struct hub *h, uint64_t user_id, uint64_t position)
+struct scope *scope_ensure_live(struct hub *h, enum scope_kind kind, uint64_t id, uint64_t position)
 {
-    struct scope *s = scope_find(h, user_id);
+    struct scope *s = scope_find(h, id);
     if (s)
-        return s->kind == SCOPE_USER ? s : NULL;
-    s = scope_create(h, SCOPE_USER, user_id);
+        return s->kind == kind ? s : NULL;
+    s = scope_create(h, kind, id);
     s->state = SCOPE_LIVE;
     s->applied = s->known = s->base = position;
     return s;
@@ -162,7 +166,7 @@ void scope_drop(struct hub *h, struct scope *s)
     scope_clear(h, s);
     if (s->dirty)
         DL_DELETE2(h->dirty, s, prev_dirty, next_dirty);
-    h->io.subscribe(h->io.user, false, s->kind == SCOPE_GUILD ? HUB_TOPIC_GUILD : HUB_TOPIC_USER, s->id);
+    h->io.subscribe(h->io.user, false, topics[s->kind], s->id);
     HASH_DEL(h->scopes, s);
     free(s);
 }
@@ -380,7 +384,9 @@ static void reset_scope(struct hub *h, struct scope *s)
     DL_FOREACH_SAFE(s->holds, hold, next)
     if (hold->session->state == SESSION_OPEN || s->kind == SCOPE_USER)
         session_invalidate(h, hold->session);
-    if (s->kind == SCOPE_USER) {
+    else if (s->kind == SCOPE_DIRECT)
+        session_restart(h, hold->session);
+    if (s->kind != SCOPE_GUILD) {
         scope_drop(h, s);
         return;
     }
@@ -488,13 +494,15 @@ static void ask_catchup(struct hub *h, struct hold *hold)
 /* The range is through: what was applied meanwhile follows, and the session is as live as the others. */
 static void finish_catchup(struct hub *h, struct hold *hold)
 {
-    while (hold->catchup->queue.list && hold->session->state == SESSION_OPEN) {
+    bool held = true;
+    while (held && hold->catchup->queue.list && hold->session->state == SESSION_OPEN) {
         Hubbub__V1__FeedEntry *e = held_pop(&hold->catchup->queue);
         if (e)
-            apply_user_entry(h, hold, e);
+            held = apply_held_entry(h, hold, e);
         memory_free_message(e);
     }
-    catchup_drop(h, hold);
+    if (held)
+        catchup_drop(h, hold);
 }
 
 static void fold_catchup(struct hub *h, struct hold *hold, const Hubbub__V1__ReadFeedResponse *r)
@@ -508,7 +516,8 @@ static void fold_catchup(struct hub *h, struct hold *hold, const Hubbub__V1__Rea
         if (r->entries[i]->seq != c->after + 1)
             continue;
         c->after++;
-        apply_user_entry(h, hold, r->entries[i]);
+        if (!apply_held_entry(h, hold, r->entries[i]))
+            return;
     }
     if (c->after >= c->end)
         finish_catchup(h, hold);

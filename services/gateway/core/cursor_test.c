@@ -639,6 +639,163 @@ START_TEST(the_guild_of_a_channel_is_known_while_it_is_loaded)
 }
 END_TEST
 
+/* ---- DMs ------------------------------------------------------------------------------------------------------------
+ */
+
+static void direct_between(unsigned a, unsigned b)
+{
+    fake_show_direct(w, 0, a);
+    fake_show_direct(w, 0, b);
+}
+
+START_TEST(a_dm_that_is_shown_is_attached_at_its_position)
+{
+    struct fake_client *c = fake_open(w, 0);
+    fake_direct_message(w, 0, 1); /* before: not this session's */
+    fake_show_direct(w, 0, 0);
+    w->deaf = true; /* published before anybody here subscribed */
+    uint64_t first = fake_direct_message(w, 0, 1);
+    w->deaf = false;
+    fake_run(w, 100);
+    ck_assert_uint_eq(fake_count(c, "CHANNEL_CREATE"), 1);
+    ck_assert_str_eq(fake_direct_messages(c, 0), numbers(first, 1));
+    fake_direct_message(w, 0, 1);
+    fake_run(w, 50);
+    ck_assert_str_eq(fake_direct_messages(c, 0), numbers(first, 2));
+}
+END_TEST
+
+START_TEST(a_dm_is_attached_at_the_position_of_the_open)
+{
+    direct_between(0, 1);
+    fake_direct_message(w, 0, 1);
+    struct fake_client *other = fake_open(w, 1);
+    be_quiet();
+    struct fake_client *c = fake_connect(w);
+    fake_identify(c, 0);
+    fake_serve(w, fake_find(w, QUESTION_OPEN), ST_OK);
+    uint64_t first = fake_direct_message(w, 0, 1);
+    fake_direct_message(w, 0, 1);
+    fake_run(w, 20);
+    ck_assert_str_eq(fake_direct_messages(other, 0), numbers(first, 2));
+    w->quiet = false;
+    fake_run(w, 400);
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "READY", 0), "\"private_channels\":[{\"id\":\"500\""));
+    ck_assert_str_eq(fake_direct_messages(c, 0), numbers(first, 2)); /* caught up with a scope that was ahead */
+}
+END_TEST
+
+START_TEST(a_lost_tail_of_a_dm_is_healed_by_the_digest)
+{
+    direct_between(0, 1);
+    struct fake_client *c = fake_open(w, 0);
+    w->deaf = true;
+    uint64_t first = fake_direct_message(w, 0, 1);
+    fake_direct_message(w, 0, 1);
+    w->deaf = false;
+    fake_run(w, 1200);
+    ck_assert_str_eq(fake_direct_messages(c, 0), numbers(first, 2));
+}
+END_TEST
+
+START_TEST(a_truncated_dm_starts_the_sessions_that_hold_it_afresh)
+{
+    direct_between(0, 1);
+    struct fake_client *c = fake_open(w, 0), *other = fake_open(w, 2);
+    w->deaf = true;
+    fake_direct_message(w, 0, 1);
+    fake_truncate(w, &w->directs[0].feed);
+    w->deaf = false;
+    fake_direct_message(w, 0, 1);
+    fake_run(w, 1200);
+    ck_assert(c->invalid);
+    ck_assert(!other->invalid);
+    ck_assert_ptr_null(scope_find(w->hub, fake_direct_id(0)));
+}
+END_TEST
+
+START_TEST(a_closed_dm_comes_back_without_doubling_anything)
+{
+    direct_between(0, 1);
+    struct fake_client *c = fake_open(w, 0);
+    be_quiet();
+    w->deaf = true;
+    fake_close_direct(w, 0, 0);
+    fake_show_direct(w, 0, 0);
+    uint64_t first = fake_direct_message(w, 0, 1);
+    w->deaf = false;
+    fake_push(w, &w->directs[0].feed, first); /* the DM's feed is ahead of the user's */
+    w->quiet = false;
+    fake_run(w, 1200);
+    ck_assert_str_eq(fake_direct_messages(c, 0), numbers(first, 1));
+    ck_assert_uint_eq(fake_count(c, "CHANNEL_DELETE"), 1);
+    ck_assert_uint_eq(fake_count(c, "CHANNEL_CREATE"), 1);
+}
+END_TEST
+
+START_TEST(who_is_removed_from_a_group_gets_nothing_after_it)
+{
+    direct_between(0, 1);
+    struct fake_client *gone = fake_open(w, 0), *stays = fake_open(w, 1);
+    uint64_t first = fake_direct_message(w, 0, 1);
+    fake_expel(w, 0, 0);
+    fake_direct_message(w, 0, 1);
+    fake_run(w, 100);
+    ck_assert_str_eq(fake_direct_messages(gone, 0), numbers(first, 1));
+    ck_assert_uint_eq(fake_count(gone, "CHANNEL_DELETE"), 1);
+    ck_assert_uint_eq(fake_count(gone, "CHANNEL_RECIPIENT_REMOVE"), 0);
+    ck_assert_uint_eq(fake_count(stays, "CHANNEL_RECIPIENT_REMOVE"), 1);
+    fake_show_direct(w, 0, 0);
+    uint64_t again = fake_direct_message(w, 0, 1);
+    fake_run(w, 100);
+    ck_assert_uint_eq(fake_count(gone, "CHANNEL_CREATE"), 1);
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(gone, "MESSAGE_CREATE", 1), numbers(again, 1)));
+}
+END_TEST
+
+/* The own feed tells of the removal and of the return before the group's feed has come to either. */
+START_TEST(a_return_to_a_group_outlives_the_removal_that_is_applied_later)
+{
+    direct_between(0, 1);
+    struct fake_client *c = fake_open(w, 0);
+    be_quiet();
+    uint64_t own = w->users[0].feed.head;
+    w->deaf = true;
+    fake_direct_message(w, 0, 1);
+    fake_expel(w, 0, 0);
+    fake_direct_message(w, 0, 1);
+    fake_show_direct(w, 0, 0);
+    uint64_t mine = fake_direct_message(w, 0, 1);
+    w->deaf = false;
+    fake_push(w, &w->users[0].feed, own + 1);
+    fake_push(w, &w->users[0].feed, own + 2);
+    w->quiet = false;
+    fake_run(w, 1200);
+    ck_assert_str_eq(fake_direct_messages(c, 0), numbers(mine, 1));
+    ck_assert_uint_eq(fake_count(c, "CHANNEL_DELETE"), 1);
+}
+END_TEST
+
+START_TEST(a_removal_is_noticed_in_a_catch_up)
+{
+    direct_between(0, 1);
+    struct fake_client *other = fake_open(w, 1);
+    be_quiet();
+    struct fake_client *c = fake_connect(w);
+    fake_identify(c, 0);
+    fake_serve(w, fake_find(w, QUESTION_OPEN), ST_OK);
+    uint64_t first = fake_direct_message(w, 0, 1);
+    fake_expel(w, 0, 0);
+    fake_direct_message(w, 0, 1);
+    fake_run(w, 20);
+    w->quiet = false;
+    fake_run(w, 1200);
+    ck_assert_str_eq(fake_direct_messages(c, 0), numbers(first, 1));
+    ck_assert_uint_eq(fake_count(c, "CHANNEL_DELETE"), 1);
+    ck_assert_uint_eq(fake_count(other, "MESSAGE_CREATE"), 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cursor");
@@ -678,6 +835,14 @@ int main(void)
         hidden_channels_are_in_no_guild_create,
         a_role_that_loses_its_right_takes_the_channels_away,
         the_guild_of_a_channel_is_known_while_it_is_loaded,
+        a_dm_that_is_shown_is_attached_at_its_position,
+        a_dm_is_attached_at_the_position_of_the_open,
+        a_lost_tail_of_a_dm_is_healed_by_the_digest,
+        a_truncated_dm_starts_the_sessions_that_hold_it_afresh,
+        a_closed_dm_comes_back_without_doubling_anything,
+        who_is_removed_from_a_group_gets_nothing_after_it,
+        a_return_to_a_group_outlives_the_removal_that_is_applied_later,
+        a_removal_is_noticed_in_a_catch_up,
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(t, tests[i]);

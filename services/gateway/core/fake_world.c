@@ -16,6 +16,11 @@ uint64_t fake_guild_id(unsigned guild)
     return (uint64_t)(guild + 1) << 22;
 }
 
+uint64_t fake_direct_id(unsigned direct)
+{
+    return 500 + direct;
+}
+
 uint64_t fake_role_id(unsigned guild, unsigned role)
 {
     return role == 0 ? fake_guild_id(guild) : fake_guild_id(guild) + role;
@@ -386,6 +391,92 @@ uint64_t fake_delete_guild(struct fake_world *w, unsigned guild)
     return commit_guild(w, guild, 0, e, a);
 }
 
+static Hubbub__V1__Channel *make_direct(struct arena *a, const struct fake_world *w, unsigned direct, int viewer)
+{
+    Hubbub__V1__Channel *c = PB_NEW(a, Hubbub__V1__Channel, hubbub__v1__channel);
+    PB_SET(c, id, fake_direct_id(direct));
+    PB_SET(c, type, CHANNEL_GROUP_DM);
+    c->recipients = ARENA_ARRAY(a, Hubbub__V1__User *, FAKE_USERS);
+    for (int u = 0; u < FAKE_USERS; u++)
+        if (w->directs[direct].in[u] && u != viewer)
+            c->recipients[c->n_recipients++] = make_user(a, (unsigned)u);
+    return c;
+}
+
+static uint64_t commit_direct(struct fake_world *w, unsigned direct, Hubbub__V1__Event *e, struct arena *a)
+{
+    struct fake_feed *f = &w->directs[direct].feed;
+    uint64_t seq = append(w, f, HUB_TOPIC_CHANNEL, f->id, e, 0, commit_xid(w));
+    end_commit(w);
+    arena_destroy(a);
+    return seq;
+}
+
+void fake_show_direct(struct fake_world *w, unsigned direct, unsigned user)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Event *e = new_event(a);
+    w->directs[direct].in[user] = w->directs[direct].shown[user] = true;
+    e->direct_opened = PB_NEW(a, Hubbub__V1__DirectOpened, hubbub__v1__direct_opened);
+    PB_SET(e->direct_opened, position, w->directs[direct].feed.head);
+    e->direct_opened->channel = make_direct(a, w, direct, (int)user);
+    append_user(w, user, e, commit_xid(w));
+    end_commit(w);
+    arena_destroy(a);
+}
+
+static void append_closed(struct fake_world *w, unsigned direct, unsigned user, bool left)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Event *e = new_event(a);
+    w->directs[direct].shown[user] = false;
+    e->direct_closed = PB_NEW(a, Hubbub__V1__DirectClosed, hubbub__v1__direct_closed);
+    PB_SET(e->direct_closed, left, left);
+    e->direct_closed->channel = make_direct(a, w, direct, (int)user);
+    append_user(w, user, e, commit_xid(w));
+    end_commit(w);
+    arena_destroy(a);
+}
+
+void fake_close_direct(struct fake_world *w, unsigned direct, unsigned user)
+{
+    append_closed(w, direct, user, false);
+}
+
+uint64_t fake_expel(struct fake_world *w, unsigned direct, unsigned user)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Event *e = new_event(a);
+    w->directs[direct].in[user] = false;
+    e->recipient_remove = PB_NEW(a, Hubbub__V1__RecipientChanged, hubbub__v1__recipient_changed);
+    PB_SET(e->recipient_remove, channel_id, fake_direct_id(direct));
+    e->recipient_remove->user = make_user(a, user);
+    uint64_t seq = commit_direct(w, direct, e, a);
+    append_closed(w, direct, user, true);
+    return seq;
+}
+
+uint64_t fake_direct_message(struct fake_world *w, unsigned direct, unsigned author)
+{
+    struct arena *a = arena_create(0);
+    uint64_t seq = w->directs[direct].feed.head + 1;
+    Hubbub__V1__Event *e = new_event(a);
+    Hubbub__V1__Message *m = e->message_create = PB_NEW(a, Hubbub__V1__Message, hubbub__v1__message);
+    PB_SET(m, id, seq);
+    PB_SET(m, channel_id, fake_direct_id(direct));
+    m->content = arena_printf(a, "text %u", (unsigned)seq);
+    m->author = make_user(a, author);
+    return commit_direct(w, direct, e, a);
+}
+
+uint64_t fake_direct_update(struct fake_world *w, unsigned direct)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Event *e = new_event(a);
+    e->channel_update = make_direct(a, w, direct, -1);
+    return commit_direct(w, direct, e, a);
+}
+
 void fake_rename_user(struct fake_world *w, unsigned user)
 {
     struct arena *a = arena_create(0);
@@ -451,6 +542,9 @@ static struct fake_feed *find_feed(struct fake_world *w, uint64_t scope)
     for (unsigned i = 0; i < FAKE_USERS; i++)
         if (w->users[i].feed.id == scope)
             return &w->users[i].feed;
+    for (unsigned i = 0; i < FAKE_DIRECTS; i++)
+        if (w->directs[i].feed.id == scope)
+            return &w->directs[i].feed;
     return NULL;
 }
 
@@ -490,11 +584,13 @@ static status answer_heads(struct fake_world *w, const struct fake_question *q, 
     Hubbub__V1__HeadsResponse *r = PB_NEW(a, Hubbub__V1__HeadsResponse, hubbub__v1__heads_response);
     r->generation = make_generation(w, a);
     PB_SET(r, token, xmin(w));
-    r->heads = ARENA_ARRAY(a, Hubbub__V1__Head *, FAKE_GUILDS + FAKE_USERS);
+    r->heads = ARENA_ARRAY(a, Hubbub__V1__Head *, FAKE_GUILDS + FAKE_USERS + FAKE_DIRECTS);
     for (unsigned i = 0; q->flag && i < FAKE_GUILDS; i++)
         add_head(r, &w->guilds[i].feed, q->a, a);
     for (unsigned i = 0; q->flag && i < FAKE_USERS; i++)
         add_head(r, &w->users[i].feed, q->a, a);
+    for (unsigned i = 0; q->flag && i < FAKE_DIRECTS; i++)
+        add_head(r, &w->directs[i].feed, q->a, a);
     PB_SET(r, lapsed, q->flag && q->a <= w->truncated_xid);
     *ret = &r->base;
     return ST_OK;
@@ -579,6 +675,15 @@ static status answer_open(struct fake_world *w, const struct fake_question *q, s
         PB_SET(g, guild_id, fake_guild_id(i));
         PB_SET(g, head, w->guilds[i].feed.head);
         g->member = make_member(a, w, i, user);
+    }
+    r->dms = ARENA_ARRAY(a, Hubbub__V1__DirectOpened *, FAKE_DIRECTS);
+    for (unsigned i = 0; i < FAKE_DIRECTS; i++) {
+        if (!w->directs[i].shown[user])
+            continue;
+        Hubbub__V1__DirectOpened *o = r->dms[r->n_dms++] =
+            PB_NEW(a, Hubbub__V1__DirectOpened, hubbub__v1__direct_opened);
+        PB_SET(o, position, w->directs[i].feed.head);
+        o->channel = make_direct(a, w, i, (int)user);
     }
     *ret = &r->base;
     return ST_OK;
@@ -887,6 +992,8 @@ static void lay_out(struct fake_world *w)
         {true, true, true}, {true, true}, {false, false, false, true}};
     for (unsigned u = 0; u < FAKE_USERS; u++)
         w->users[u].feed.id = fake_user_id(u);
+    for (unsigned i = 0; i < FAKE_DIRECTS; i++)
+        w->directs[i].feed.id = fake_direct_id(i);
     for (unsigned g = 0; g < FAKE_GUILDS; g++) {
         struct fake_guild *guild = &w->guilds[g];
         guild->feed.id = fake_guild_id(g);
@@ -971,6 +1078,8 @@ void fake_destroy(struct fake_world *w)
         free_feed(&w->guilds[i].feed);
     for (unsigned i = 0; i < FAKE_USERS; i++)
         free_feed(&w->users[i].feed);
+    for (unsigned i = 0; i < FAKE_DIRECTS; i++)
+        free_feed(&w->directs[i].feed);
     for (unsigned i = 0; i < w->n_clients; i++)
         free_client(w->clients[i]);
     memory_free_message(w->last_presence);
@@ -1120,7 +1229,7 @@ unsigned fake_count_op(const struct fake_client *c, int op)
     return n;
 }
 
-const char *fake_messages(const struct fake_client *c, unsigned guild)
+static const char *list_messages(const struct fake_client *c, const char *key, uint64_t id)
 {
     static char list[4096];
     size_t n = 0;
@@ -1129,11 +1238,21 @@ const char *fake_messages(const struct fake_client *c, unsigned guild)
         if (!is_dispatch(&c->frames[i], "MESSAGE_CREATE"))
             continue;
         json_t *root = json_loads(c->frames[i].text, 0, NULL), *d = json_object_get(root, "d");
-        if (strtoull(json_string_value(json_object_get(d, "guild_id")), NULL, 10) == fake_guild_id(guild) &&
-            n < sizeof list - 24)
+        const char *of = json_string_value(json_object_get(d, key));
+        if (of && strtoull(of, NULL, 10) == id && n < sizeof list - 24)
             n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? " " : "",
                                   json_string_value(json_object_get(d, "id")));
         json_decref(root);
     }
     return list;
+}
+
+const char *fake_messages(const struct fake_client *c, unsigned guild)
+{
+    return list_messages(c, "guild_id", fake_guild_id(guild));
+}
+
+const char *fake_direct_messages(const struct fake_client *c, unsigned direct)
+{
+    return list_messages(c, "channel_id", fake_direct_id(direct));
 }

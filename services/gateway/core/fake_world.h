@@ -9,7 +9,7 @@
 #include "services/gateway/core/state.h"
 #include <jansson.h>
 
-enum { FAKE_USERS = 8, FAKE_GUILDS = 3, FAKE_CHANNELS = 8, FAKE_ROLES = 4, FAKE_CLIENTS = 512 };
+enum { FAKE_USERS = 8, FAKE_GUILDS = 3, FAKE_CHANNELS = 8, FAKE_ROLES = 4, FAKE_CLIENTS = 512, FAKE_DIRECTS = 2 };
 
 enum { CROWD = 1000000 };
 
@@ -71,6 +71,10 @@ struct fake_guild {
     struct fake_channel channels[FAKE_CHANNELS];
     unsigned n_channels;
 };
+struct fake_direct {
+    struct fake_feed feed;
+    bool in[FAKE_USERS], shown[FAKE_USERS];
+};
 struct fake_user {
     struct fake_feed feed;
     unsigned token; /* the current one's number */
@@ -109,6 +113,7 @@ struct fake_world {
     uint64_t permission; /* what the next entry asks of its receivers */
     struct fake_guild guilds[FAKE_GUILDS];
     struct fake_user users[FAKE_USERS];
+    struct fake_direct directs[FAKE_DIRECTS];
     uint64_t last_channel;
     struct fake_question *questions;
     struct fake_bus *bus;
@@ -117,8 +122,8 @@ struct fake_world {
     unsigned n_clients;
     unsigned read_limit;
     unsigned crowd; /* guild 0 has as many more members, with ids after CROWD, whom only a search finds */
-    bool quiet; /* questions wait for fake_answer(); else fake_run() answers all */
-    bool deaf;  /* nothing reaches the bus */
+    bool quiet;     /* questions wait for fake_answer(); else fake_run() answers all */
+    bool deaf;      /* nothing reaches the bus */
     unsigned asked[QUESTION_KINDS];
     void (*on_turn)(struct fake_world *); /* after every call of the hub; may be NULL */
     void *on_turn_user;
@@ -129,6 +134,7 @@ struct fake_world {
 
 uint64_t fake_user_id(unsigned user);
 uint64_t fake_guild_id(unsigned guild);
+uint64_t fake_direct_id(unsigned direct);
 uint64_t fake_role_id(unsigned guild, unsigned role);
 uint64_t fake_random(struct fake_world *);
 /* Users 0.., guild 0 with users 0..2, guild 1 with users 0 and 1; each with one channel; guild 2 has user 3 only. */
@@ -164,6 +170,12 @@ uint64_t fake_remove_channel(struct fake_world *, unsigned guild, unsigned chann
 uint64_t fake_set_channel(struct fake_world *, unsigned guild, unsigned channel, bool hidden, unsigned shown_to_role);
 uint64_t fake_show_to_user(struct fake_world *, unsigned guild, unsigned channel, unsigned user);
 uint64_t fake_delete_guild(struct fake_world *, unsigned guild);
+/* DMs. To be shown one is to be in it; fake_expel() tells the group, and then the user who was in it. */
+void fake_show_direct(struct fake_world *, unsigned direct, unsigned user);
+void fake_close_direct(struct fake_world *, unsigned direct, unsigned user);
+uint64_t fake_expel(struct fake_world *, unsigned direct, unsigned user);
+uint64_t fake_direct_message(struct fake_world *, unsigned direct, unsigned author);
+uint64_t fake_direct_update(struct fake_world *, unsigned direct);
 void fake_rename_user(struct fake_world *, unsigned user);
 void fake_revoke(struct fake_world *, unsigned user);
 void fake_truncate(struct fake_world *, struct fake_feed *);
@@ -186,3 +198,5 @@ unsigned fake_count(const struct fake_client *, const char *name);
 unsigned fake_count_op(const struct fake_client *, int op);
 /* The numbers of the messages of a guild, in the order of arrival: "3 4 7". In a static buffer. */
 const char *fake_messages(const struct fake_client *, unsigned guild);
+/* The same of a DM. */
+const char *fake_direct_messages(const struct fake_client *, unsigned direct);

@@ -57,6 +57,10 @@ void ready_send(struct hub *h, struct session *x)
         PB_SET(&application, flags, x->application_flags);
         ready.application = &application;
     }
+    ready.private_channels = ARENA_ARRAY(a, Hubbub__V1__Channel *, x->opened->n_dms);
+    for (size_t i = 0; !x->identity.bot && i < x->opened->n_dms; i++)
+        if (session_find_hold(x, x->opened->dms[i]->channel->id))
+            ready.private_channels[ready.n_private_channels++] = x->opened->dms[i]->channel;
     ready.user_settings = &settings;
     ready._trace = &trace;
     ready.n__trace = 1;

@@ -177,6 +177,11 @@ bool session_takes_guild(const struct session *x, uint64_t guild_id)
     return x->n_shards == 0 || (guild_id >> 22) % (uint64_t)x->n_shards == (uint64_t)x->shard;
 }
 
+bool session_takes_directs(const struct session *x)
+{
+    return x->n_shards == 0 || x->shard == 0;
+}
+
 /* ---- State
  * ----------------------------------------------------------------------------------------------------------- */
 
@@ -484,27 +489,54 @@ static void adopt_identity(struct session *x, const Hubbub__V1__OpenSessionRespo
         x->large_threshold = i->bot ? 50 : 250;
 }
 
-/* Holds the guilds that the answer names, and no others. */
 static void hold_guilds(struct hub *h, struct session *x, const struct ticket *t,
                         const Hubbub__V1__OpenSessionResponse *r)
 {
-    struct hold *hold, *next;
-    HASH_ITER(hh, x->holds, hold, next)
-    hold->named = false;
     for (size_t i = 0; i < r->n_guilds; i++) {
         const Hubbub__V1__OpenGuild *g = r->guilds[i];
         struct scope *s = session_takes_guild(x, g->guild_id) ? scope_ensure_guild(h, g->guild_id) : NULL;
         if (!s)
             continue;
-        hold = session_hold(h, x, s);
+        struct hold *hold = session_hold(h, x, s);
         hold->named = true;
         hold->want = g->head;
         membership_learn(x->user, hold->membership, s, t, g->member, g->head);
         scope_know(h, s, g->head, 0);
     }
+}
+
+/* The user's own feed, or a DM. xmin: what the digest must not be past when the scope is new. */
+static bool hold_live(struct hub *h, struct session *x, enum scope_kind kind, uint64_t id, uint64_t position,
+                      uint64_t xmin)
+{
+    bool fresh = !scope_find(h, id);
+    struct scope *s = scope_ensure_live(h, kind, id, position);
+    if (!s)
+        return false;
+    if (fresh)
+        cursor_rewind_token(h, xmin);
+    struct hold *hold = session_hold(h, x, s);
+    hold->named = true;
+    hold->want = position;
+    scope_know(h, s, position, 0);
+    return true;
+}
+
+/* Holds what the answer names, and nothing else. False: the user's own feed cannot be. */
+static bool hold_all(struct hub *h, struct session *x, const struct ticket *t, const Hubbub__V1__OpenSessionResponse *r)
+{
+    struct hold *hold, *next;
     HASH_ITER(hh, x->holds, hold, next)
-    if (hold->membership && !hold->named)
+    hold->named = false;
+    if (!hold_live(h, x, SCOPE_USER, x->user->id, r->head, r->xmin))
+        return false;
+    hold_guilds(h, x, t, r);
+    for (size_t i = 0; i < r->n_dms && session_takes_directs(x); i++)
+        hold_live(h, x, SCOPE_DIRECT, r->dms[i]->channel->id, r->dms[i]->position, r->xmin);
+    HASH_ITER(hh, x->holds, hold, next)
+    if (!hold->named)
         hold_drop(h, hold);
+    return true;
 }
 
 static void fold_open(struct hub *h, struct session *x, const struct ticket *t,
@@ -522,17 +554,10 @@ static void fold_open(struct hub *h, struct session *x, const struct ticket *t,
         fail(h, x, 4015, "Too many sessions");
         return;
     }
-    bool fresh = !scope_find(h, x->user->id);
-    struct scope *own = scope_ensure_user(h, x->user->id, r->head);
-    if (!own) {
+    if (!hold_all(h, x, t, r)) {
         fail(h, x, 4000, "Try again later");
         return;
     }
-    if (fresh)
-        cursor_rewind_token(h, r->xmin);
-    session_hold(h, x, own);
-    scope_know(h, own, r->head, 0);
-    hold_guilds(h, x, t, r);
     memory_free_message(x->opened);
     x->opened = memory_copy_message(r);
     set_state(h, x, SESSION_GATHERING);
@@ -591,10 +616,9 @@ static enum gathered gathered(const struct hub *h, const struct session *x)
 static void attach_all(struct hub *h, struct session *x)
 {
     struct hold *hold, *next;
-    uint64_t own = x->opened->head;
     HASH_ITER(hh, x->holds, hold, next)
     if (x->state == SESSION_OPEN)
-        hold_attach(h, hold, hold->membership ? hold->scope->applied : own);
+        hold_attach(h, hold, hold->membership ? hold->scope->applied : hold->want);
 }
 
 static void send_guilds(struct hub *h, struct session *x)

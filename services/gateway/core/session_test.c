@@ -382,6 +382,65 @@ START_TEST(bots_get_what_they_have_intents_for)
 }
 END_TEST
 
+START_TEST(dms_are_for_shard_0_and_bots_with_the_intent)
+{
+    become_bot(1, 1 << 19);
+    fake_show_direct(w, 0, 0);
+    fake_show_direct(w, 0, 1);
+    struct fake_client *person = fake_open(w, 0);
+    struct fake_client *direct = identify("{\"token\":\"token-1-0\",\"intents\":20480,\"shard\":[0,2]}");
+    struct fake_client *guilds = identify("{\"token\":\"token-1-0\",\"intents\":2561}");
+    struct fake_client *other = identify("{\"token\":\"token-1-0\",\"intents\":20480,\"shard\":[1,2]}");
+    fake_direct_message(w, 0, 0);
+    fake_show_direct(w, 1, 1);
+    Hubbub__V1__Event e = HUBBUB__V1__EVENT__INIT;
+    Hubbub__V1__TypingStarted typing = HUBBUB__V1__TYPING_STARTED__INIT;
+    PB_SET(&typing, channel_id, fake_direct_id(0));
+    e.typing_start = &typing;
+    fake_run(w, 50);
+    fake_ephemeral(w, &e);
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(direct, "READY", 0), "\"private_channels\":[]"));
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(direct, "MESSAGE_CREATE", 0), "\"content\":\"text 1\""));
+    ck_assert_uint_eq(fake_count(direct, "TYPING_START"), 1);
+    ck_assert_uint_eq(fake_count(direct, "CHANNEL_CREATE"), 0);
+    ck_assert_uint_eq(fake_count(person, "MESSAGE_CREATE") + fake_count(person, "TYPING_START"), 2);
+    ck_assert_uint_eq(fake_count(guilds, "MESSAGE_CREATE") + fake_count(guilds, "TYPING_START"), 0);
+    ck_assert_uint_eq(fake_count(other, "MESSAGE_CREATE") + fake_count(other, "TYPING_START"), 0);
+    fake_run(w, 200);
+    fake_direct_message(w, 1, 0); /* shown while it was open */
+    fake_run(w, 50);
+    ck_assert_uint_eq(fake_count(direct, "MESSAGE_CREATE"), 2);
+}
+END_TEST
+
+START_TEST(a_group_is_shown_without_oneself)
+{
+    for (unsigned u = 0; u < 3; u++)
+        fake_show_direct(w, 0, u);
+    struct fake_client *c = fake_open(w, 1);
+    fake_direct_update(w, 0);
+    fake_run(w, 50);
+    const char *update = fake_dispatch(c, "CHANNEL_UPDATE", 0);
+    ck_assert_ptr_nonnull(strstr(update, "\"username\":\"user0\""));
+    ck_assert_ptr_nonnull(strstr(update, "\"username\":\"user2\""));
+    ck_assert_ptr_null(strstr(update, "\"username\":\"user1\""));
+}
+END_TEST
+
+START_TEST(resume_replays_a_dm)
+{
+    fake_show_direct(w, 0, 0);
+    struct fake_client *c = fake_open(w, 0), *again;
+    fake_cut(c, 1006);
+    fake_direct_message(w, 0, 1);
+    fake_run(w, 100);
+    again = fake_connect(w);
+    fake_resume(again, c, c->seq);
+    ck_assert_uint_eq(fake_count(again, "MESSAGE_CREATE"), 1);
+    ck_assert_uint_eq(fake_count(again, "RESUMED"), 1);
+}
+END_TEST
+
 /* User 0 owns the guild; user 1 gets the right with a role, and loses it with the role's permission. */
 START_TEST(some_entries_are_for_those_with_a_permission_only)
 {
@@ -751,6 +810,9 @@ int main(void)
         resume_needs_the_ring_and_the_session,
         sessions_linger_and_then_end,
         bots_get_what_they_have_intents_for,
+        dms_are_for_shard_0_and_bots_with_the_intent,
+        a_group_is_shown_without_oneself,
+        resume_replays_a_dm,
         some_entries_are_for_those_with_a_permission_only,
         content_is_for_those_with_the_intent,
         presence_and_typing_are_delivered_and_not_kept_for_long,

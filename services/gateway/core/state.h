@@ -83,10 +83,10 @@ struct ticket {
     uint64_t id;
     enum ticket_kind kind;
     uint64_t scope_id, incarnation, user_id;
-    struct session *session; /* cleared when it ends */
+    struct session *session;     /* cleared when it ends */
     struct members_ask *members; /* cleared when it ends */
-    struct hold *hold;       /* cleared when it is dropped */
-    bool has_token;          /* heads */
+    struct hold *hold;           /* cleared when it is dropped */
+    bool has_token;              /* heads */
     uint64_t token;
     uint64_t after;  /* read */
     uint64_t *users; /* snapshot: for whom */
@@ -107,7 +107,7 @@ struct membership {
     uint64_t *roles;
     size_t n_roles;
     int64_t joined_at;
-    int64_t all_asked_at;    /* op 8 for everybody; 0: not yet */
+    int64_t all_asked_at;     /* op 8 for everybody; 0: not yet */
     struct view_class *class; /* of the replica's class_version */
     uint64_t class_version;
     UT_hash_handle hh;
@@ -124,7 +124,7 @@ struct user {
 
 /* ---- Scopes ------------------------------------------------------------------------------------------------------ */
 
-enum scope_kind { SCOPE_GUILD, SCOPE_USER };
+enum scope_kind { SCOPE_GUILD, SCOPE_USER, SCOPE_DIRECT };
 enum scope_state { SCOPE_LOADING, SCOPE_LIVE };
 
 struct scope {
@@ -170,7 +170,8 @@ struct hold {
     struct membership *membership; /* of a guild */
     bool attached;                 /* gets entries */
     uint64_t from;                 /* ... after this one */
-    uint64_t want;                 /* not before the scope has applied it: READY, or a pending guild_joined */
+    uint64_t want;                 /* not before the scope has applied it: READY, or a pending guild_joined; user and DM
+                                      scopes: the position that READY attaches at */
     bool pending;                  /* a guild_joined waits for its GUILD_CREATE */
     bool named;                    /* by the last answer to open */
     uint64_t *watched;             /* whose presence is subscribed to, sorted */
@@ -305,6 +306,8 @@ void sessions_reap(struct hub *);
 void sessions_show(struct hub *);
 /* Of the session's shard. */
 bool session_takes_guild(const struct session *, uint64_t guild_id);
+/* Shard 0 has what is of no guild. */
+bool session_takes_directs(const struct session *);
 struct hold *session_hold(struct hub *, struct session *, struct scope *);
 struct hold *session_find_hold(const struct session *, uint64_t scope_id);
 void hold_drop(struct hub *, struct hold *);
@@ -323,7 +326,8 @@ bool membership_valid(const struct membership *, const struct scope *);
 struct scope *scope_find(const struct hub *, uint64_t scope_id);
 /* The guild's scope; a new one is loaded. NULL: the guild is deleted. */
 struct scope *scope_ensure_guild(struct hub *, uint64_t guild_id);
-struct scope *scope_ensure_user(struct hub *, uint64_t user_id, uint64_t position);
+/* A user's or a DM's: live at the position when it is new. NULL: the id is another kind's. */
+struct scope *scope_ensure_live(struct hub *, enum scope_kind, uint64_t id, uint64_t position);
 /* Drops what holds it, and frees it. */
 void scope_drop(struct hub *, struct scope *);
 void scope_know(struct hub *, struct scope *, uint64_t position, int64_t wait_ms);
@@ -350,7 +354,8 @@ void held_clear(struct held_entries *);
 
 /* apply.c */
 void apply_entry(struct hub *, struct scope *, const Hubbub__V1__FeedEntry *);
-void apply_user_entry(struct hub *, struct hold *, const Hubbub__V1__FeedEntry *);
+/* An entry of a user's or a DM's feed, to one session. False: it dropped the hold. */
+bool apply_held_entry(struct hub *, struct hold *, const Hubbub__V1__FeedEntry *);
 void apply_ephemeral(struct hub *, const Hubbub__V1__Event *);
 
 /* fanout.c */
@@ -379,8 +384,8 @@ void fanout_end(struct hub *, struct fanout *);
 bool session_has_intent(const struct session *, int bit);
 struct view_class *hold_class(struct hold *);
 bool hold_views(struct hold *, const struct replica_channel *);
-/* Whether the member holds all the bits in the guild. One that was timed out holds only what a time-out leaves until its
- * next MEMBER_UPDATE: there is no wall clock here, and too little is safe. */
+/* Whether the member holds all the bits in the guild. One that was timed out holds only what a time-out leaves until
+ * its next MEMBER_UPDATE: there is no wall clock here, and too little is safe. */
 bool hold_permits(struct hold *, uint64_t permission);
 
 /* ready.c */
