@@ -3,6 +3,7 @@
 #include "services/chat/direct.h"
 #include "services/chat/feed_store.h"
 #include "services/chat/handlers.h"
+#include "services/chat/read_states.h"
 #include "services/chat/rows.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
@@ -143,6 +144,8 @@ static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest 
         st = read_guilds(c, d, ret->identity->user_id, ret);
     if (st == ST_OK)
         st = direct_load_shown(c, d, ret->identity->user_id, &ret->dms, &ret->n_dms);
+    if (st == ST_OK && !ret->identity->bot)
+        st = read_states_load(c, d, ret->identity->user_id, &ret->read_states, &ret->n_read_states);
     if (st == ST_OK)
         ret->generation = chat_generation(call_arena(c), db_generation(d));
     return st;

@@ -11,6 +11,7 @@
 #include "services/chat/chat.h"
 #include "services/chat/direct.h"
 #include "services/chat/handlers.h"
+#include "services/chat/mentions.h"
 #include "services/chat/message_content.h"
 #include "services/chat/message_remove.h"
 #include "services/chat/messages.h"
@@ -570,6 +571,8 @@ static status edit(struct call *c, const Hubbub__V1__EditMessageRequest *req, Hu
         st = remove_files_but(ch, m, call_arena(c));
     if (st == ST_OK)
         st = save_edit(c, ch, m, edited);
+    if (st == ST_OK && WIRE_PRESENT_IN(req, EDIT_CONTENT))
+        st = mentions_replace(c, ch, m, a.scope_id);
     if (st == ST_OK)
         st = messages_complete(c, change_db(ch), &m, 1);
     if (st == ST_OK)

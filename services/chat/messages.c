@@ -3,7 +3,9 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "services/chat/chat.h"
+#include "services/chat/mentions.h"
 #include "services/chat/message_content.h"
+#include "services/chat/read_states.h"
 #include <inttypes.h>
 
 /* ---- The way in -------------------------------------------------------------------------------------------------- */
@@ -232,7 +234,8 @@ static status store_system(struct call *c, struct change *ch, const struct acces
         return st;
     PB_SET(m, id, db_u64(r, 0, 0));
     PB_SET(m, timestamp, snowflake_ms(m->id));
-    return ST_OK;
+    st = read_state_wrote(ch, call_user(c), m->channel_id, m->id);
+    return st == ST_OK ? mentions_store(c, ch, m, a->scope_id) : st;
 }
 
 status messages_load_self(struct call *c, struct db *d, const struct access *a, Hubbub__V1__User **ret,
@@ -277,7 +280,8 @@ status messages_remove_parts(struct change *ch, uint64_t channel_id, const uint6
 {
     struct db_rows *r;
     return change_query(ch, &r,
-                        "WITH f AS (DELETE FROM attachments WHERE channel_id = $1 AND message_id = ANY($2::bigint[]))"
+                        "WITH f AS (DELETE FROM attachments WHERE channel_id = $1 AND message_id = ANY($2::bigint[])),"
+                        " n AS (DELETE FROM mentions WHERE channel_id = $1 AND message_id = ANY($2::bigint[]))"
                         " DELETE FROM reactions WHERE channel_id = $1 AND message_id = ANY($2::bigint[])",
                         DB_ID(channel_id), DB_IDS(message_ids, n));
 }

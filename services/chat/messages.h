@@ -40,5 +40,5 @@ status messages_add_system(struct call *, struct change *, const struct access *
 status messages_add_recipient_notice(struct call *, struct change *, const struct access *, int type,
                                      Hubbub__V1__User *user) MUST_CHECK;
 Hubbub__V1__Mention *messages_mention(struct arena *, const Hubbub__V1__User *);
-/* What goes with messages that were just removed: files, reactions. */
+/* What goes with messages that were just removed: files, reactions, mentions. */
 status messages_remove_parts(struct change *, uint64_t channel_id, const uint64_t *message_ids, size_t n) MUST_CHECK;

@@ -19,6 +19,7 @@
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "services/chat/chat.h"
+#include "services/chat/mentions.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,13 @@ static struct metric overloaded_total =
     " FROM unnest($13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::bigint[], $18::int[], $19::int[], "     \
     "$20::text[])"                                                                                                     \
     " AS x (ord, id, filename, content_type, size, width, height, store_key) JOIN fresh f ON f.ord = x.ord),"          \
+    " n AS (INSERT INTO mentions (channel_id, message_id, target_id, author_id) SELECT f.channel_id, f.id, "           \
+    "x.target_id, f.author_id FROM unnest($21::bigint[], $22::bigint[]) AS x (ord, target_id) JOIN fresh f ON f.ord "  \
+    "= x.ord),"                                                                                                        \
+    " s AS (INSERT INTO read_states AS s (user_id, channel_id, last_read) SELECT x.reader_id, f.channel_id, max(f.id)" \
+    " FROM fresh f JOIN unnest($23::bigint[]) WITH ORDINALITY AS x (reader_id, ord) USING (ord) WHERE x.reader_id > 0" \
+    " GROUP BY 1, 2 ORDER BY 1, 2 ON CONFLICT (user_id, channel_id) DO UPDATE SET last_read = "                        \
+    "greatest(s.last_read, excluded.last_read)),"                                                                      \
     " e AS (INSERT INTO feed_entries (scope_id, seq, slot, topic, type, ref) SELECT scope_id, seq, slot, channel_id, " \
     "1, id FROM fresh),"                                                                                               \
     " u AS (UPDATE feeds f SET head = x.seq, last_ms = x.ms FROM (SELECT scope_id, max(seq) seq, max(ms) ms FROM "     \
@@ -243,7 +251,7 @@ static status connect_lane(struct lane *lane, struct arena *a, int64_t deadline_
 /* ---- The statement ----------------------------------------------------------------------------------------------- */
 
 struct columns {
-    unsigned n, n_scopes, n_files;
+    unsigned n, n_scopes, n_files, n_mentions;
     uint64_t *scopes, *channels, *authors, *epochs, *distinct;
     const char **contents, **keys;
     int64_t *types, *flags;
@@ -251,6 +259,9 @@ struct columns {
     int64_t *file_ords, *file_sizes, *file_widths, *file_heights;
     uint64_t *file_ids;
     const char **file_names, **file_types, **file_keys;
+    int64_t *mention_ords;
+    uint64_t *mention_targets;
+    uint64_t *readers; /* who has read the channel by writing; 0: a bot */
 };
 
 static void fill_files(struct columns *to, unsigned i, const Hubbub__V1__Message *m)
@@ -267,6 +278,15 @@ static void fill_files(struct columns *to, unsigned i, const Hubbub__V1__Message
         to->file_heights[at] = file->height;
         to->file_keys[at] = file->store_key ? file->store_key : "";
     }
+}
+
+static void fill_mentions(struct columns *to, unsigned i, const struct write_row *row)
+{
+    uint64_t *targets = to->mention_targets + to->n_mentions;
+    size_t n = mention_targets(row->message, row->author_id, row->scope_id, targets);
+    for (size_t t = 0; t < n; t++)
+        to->mention_ords[to->n_mentions++] = i + 1;
+    to->readers[i] = row->message->author && row->message->author->bot ? 0 : row->author_id;
 }
 
 static void fill_row(struct columns *to, unsigned i, const struct write_row *row)
@@ -288,13 +308,17 @@ static void fill_row(struct columns *to, unsigned i, const struct write_row *row
     if (!known)
         to->distinct[to->n_scopes++] = row->scope_id;
     fill_files(to, i, m);
+    fill_mentions(to, i, row);
 }
 
 static void fill_columns(struct columns *to, struct arena *a, struct waiter **batch, unsigned n)
 {
     unsigned files = 0;
-    for (unsigned i = 0; i < n; i++)
+    size_t mentions = 0;
+    for (unsigned i = 0; i < n; i++) {
         files += (unsigned)batch[i]->row->message->n_attachments;
+        mentions += MENTION_TARGETS_MAX(batch[i]->row->message);
+    }
     *to = (struct columns){
         .n = n,
         .scopes = ARENA_ARRAY(a, uint64_t, n),
@@ -315,6 +339,9 @@ static void fill_columns(struct columns *to, struct arena *a, struct waiter **ba
         .file_names = ARENA_ARRAY(a, const char *, files),
         .file_types = ARENA_ARRAY(a, const char *, files),
         .file_keys = ARENA_ARRAY(a, const char *, files),
+        .mention_ords = ARENA_ARRAY(a, int64_t, mentions),
+        .mention_targets = ARENA_ARRAY(a, uint64_t, mentions),
+        .readers = ARENA_ARRAY(a, uint64_t, n),
     };
     for (unsigned i = 0; i < n; i++)
         fill_row(to, i, batch[i]->row);
@@ -346,6 +373,9 @@ static status send_statement(struct lane *lane, struct arena *a, int64_t deadlin
         DB_I64S(c->file_widths, c->n_files),
         DB_I64S(c->file_heights, c->n_files),
         DB_TEXTS(c->file_keys, c->n_files),
+        DB_I64S(c->mention_ords, c->n_mentions),
+        DB_IDS(c->mention_targets, c->n_mentions),
+        DB_IDS(c->readers, c->n),
     };
     static const char fast[] = STORE_SQL(" SKIP LOCKED"), slow[] = STORE_SQL("");
     lane->counter += c->n;

@@ -133,6 +133,12 @@ export const table = {
     'POST /channels/{channel_id}/messages/bulk-delete': { ...powerful, body: (s) => ({ messages: [s.message, s.secondMessage] }) },
     'POST /channels/{channel_id}/typing': members,
 
+    // Of one's own reading: the message need not exist.
+    'POST /channels/{channel_id}/messages/{message_id}/ack': { ...members, body: {}, foreign: { message_id: OK }, other: { message_id: OK }, zero: { message_id: OK } },
+    'POST /read-states/ack-bulk': { ...everybody, body: (s) => ({ read_states: [{ channel_id: s.channel, message_id: s.message }] }) },
+    'POST /channels/{channel_id}/pins/ack': members,
+    'DELETE /channels/{channel_id}/messages/ack': { ...everybody, blind: OK, foreign: { channel_id: OK }, other: { channel_id: OK }, zero: { channel_id: OK } },
+
     'PUT /channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me': members,
     'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me': members,
     'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}/{user_id}': { ...powerful, foreign: { user_id: OK }, other: { user_id: OK }, zero: { user_id: OK } },

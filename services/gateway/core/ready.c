@@ -36,6 +36,36 @@ static size_t list_guilds(struct session *x, struct arena *a, Hubbub__V1__Unavai
     return n;
 }
 
+/* Of what the session may view. */
+static bool includes_read_state(struct session *x, const Hubbub__V1__ReadState *s)
+{
+    struct hold *hold = session_find_hold(x, s->guild_id ? s->guild_id : s->id);
+    if (!hold || !s->guild_id)
+        return hold;
+    const struct replica_channel *c = replica_channel(hold->scope->replica, s->id);
+    return c && hold_views(hold, c);
+}
+
+static void list_read_states(struct session *x, struct arena *a, Hubbub__V1__ReadStates *ret)
+{
+    ret->entries = ARENA_ARRAY(a, Hubbub__V1__ReadState *, x->opened->n_read_states);
+    for (size_t i = 0; i < x->opened->n_read_states; i++)
+        if (includes_read_state(x, x->opened->read_states[i]))
+            ret->entries[ret->n_entries++] = x->opened->read_states[i];
+    PB_SET(ret, version, x->opened->head);
+}
+
+/* What only people are shown. */
+static void list_of_person(struct session *x, struct arena *a, Hubbub__V1__Ready *ret)
+{
+    ret->private_channels = ARENA_ARRAY(a, Hubbub__V1__Channel *, x->opened->n_dms);
+    for (size_t i = 0; i < x->opened->n_dms; i++)
+        if (session_find_hold(x, x->opened->dms[i]->channel->id))
+            ret->private_channels[ret->n_private_channels++] = x->opened->dms[i]->channel;
+    ret->read_state = PB_NEW(a, Hubbub__V1__ReadStates, hubbub__v1__read_states);
+    list_read_states(x, a, ret->read_state);
+}
+
 void ready_send(struct hub *h, struct session *x)
 {
     struct arena *a = arena_create(0);
@@ -57,10 +87,8 @@ void ready_send(struct hub *h, struct session *x)
         PB_SET(&application, flags, x->application_flags);
         ready.application = &application;
     }
-    ready.private_channels = ARENA_ARRAY(a, Hubbub__V1__Channel *, x->opened->n_dms);
-    for (size_t i = 0; !x->identity.bot && i < x->opened->n_dms; i++)
-        if (session_find_hold(x, x->opened->dms[i]->channel->id))
-            ready.private_channels[ready.n_private_channels++] = x->opened->dms[i]->channel;
+    if (!x->identity.bot)
+        list_of_person(x, a, &ready);
     ready.user_settings = &settings;
     ready._trace = &trace;
     ready.n__trace = 1;

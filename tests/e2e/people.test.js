@@ -1,0 +1,81 @@
+// Goal: what people have with each other and for themselves, as their clients meet it: on the device that acts, on their others, on
+// those of the people concerned, after a new start, and for nobody else.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { withHubbub } from './harness.js';
+
+const up = withHubbub({ before, after });
+const code = (answer) => [answer.status, answer.body?.code];
+let world, anna, ben;
+const prepare = async () => {
+    if (world) return;
+    world = await up.hub.guild(1);
+    [anna, [ben]] = [world.owner, world.members];
+};
+// The READY of a new session.
+async function ready(who) {
+    const socket = await who.connect();
+    await socket.close();
+    return socket.ready;
+}
+
+describe('read states', () => {
+    before(prepare);
+    const entry = async (who, channel) => (await ready(who)).read_state.entries.find((e) => e.id === channel);
+    test('are told in READY, and to the other devices when they change', async () => {
+        const first = await anna.say(world.channel, `hello <@${ben.id}>`);
+        const second = await anna.say(world.channel, '@everyone');
+        const found = await entry(ben, world.channel);
+        assert.deepEqual([found.mention_count, found.flags], [2, 1]);
+        assert.ok(BigInt(found.last_message_id) < BigInt(first.id));
+        assert.equal((await entry(anna, world.channel)).last_message_id, second.id);
+        const devices = [await ben.connect(), await ben.connect()];
+        assert.deepEqual(await ben.post(`/channels/${world.channel}/messages/${first.id}/ack`, { token: null, last_viewed: 4000 }), { token: null });
+        for (const d of devices) {
+            const told = (await d.event('MESSAGE_ACK')).d;
+            assert.deepEqual([told.channel_id, told.message_id, told.mention_count, told.manual], [world.channel, first.id, 1, undefined]);
+            assert.equal(typeof told.version, 'number');
+        }
+        await ben.post('/read-states/ack-bulk', { read_states: [{ channel_id: world.channel, message_id: second.id, read_state_type: 0 }] });
+        assert.equal((await devices[1].event('MESSAGE_ACK', (d) => d.message_id === second.id)).d.mention_count, 0);
+        await anna.put(`/channels/${world.channel}/messages/pins/${first.id}`);
+        await devices[0].event('CHANNEL_PINS_UPDATE');
+        await ben.post(`/channels/${world.channel}/pins/ack`);
+        const pins = (await devices[1].event('CHANNEL_PINS_ACK')).d;
+        const now = await entry(ben, world.channel);
+        assert.deepEqual([now.last_message_id, now.mention_count, now.last_pin_timestamp], [second.id, 0, pins.timestamp]);
+        for (const d of devices) await d.close();
+    });
+
+    test('of a channel that is no longer viewed are not told, and are there again with it', async () => {
+        const channel = (await anna.post(`/guilds/${world.guild}/channels`, { name: 'secret' })).id;
+        const message = await anna.say(channel, `<@${ben.id}>`);
+        assert.equal((await entry(ben, channel)).mention_count, 1);
+        await anna.put(`/channels/${channel}/permissions/${world.guild}`, { type: 0, allow: '0', deny: '1024' });
+        assert.equal(await entry(ben, channel), undefined);
+        assert.deepEqual(code(await ben.request('POST', `/channels/${channel}/messages/${message.id}/ack`, { body: {} })), [403, 50001]);
+        await ben.post('/read-states/ack-bulk', { read_states: [{ channel_id: channel, message_id: message.id }] });
+        await anna.delete(`/channels/${channel}/permissions/${world.guild}`);
+        assert.equal((await entry(ben, channel)).mention_count, 1);
+        await ben.delete(`/channels/${channel}/messages/ack`);
+        assert.equal((await entry(ben, channel)).mention_count, 1);
+    });
+
+    test('of DMs count every message of the other', async () => {
+        const dm = await anna.post('/users/@me/channels', { recipient_id: ben.id });
+        await anna.say(dm.id, 'one');
+        const last = await anna.say(dm.id, 'two');
+        assert.deepEqual([(await entry(ben, dm.id)).mention_count, (await entry(ben, dm.id)).flags], [2, 0]);
+        assert.equal((await ready(ben)).private_channels.find((c) => c.id === dm.id).last_message_id, last.id);
+        const mine = await ben.say(dm.id, 'three');
+        assert.deepEqual([(await entry(ben, dm.id)).mention_count, (await entry(ben, dm.id)).last_message_id], [0, mine.id]);
+    });
+
+    test('are of people, and at most a hundred at once', async () => {
+        const bot = await up.hub.bot(anna, { guild: world.guild });
+        assert.deepEqual(code(await bot.request('POST', `/channels/${world.channel}/messages/1/ack`, { body: {} })), [403, 20001]);
+        const many = (n) => ({ body: { read_states: Array.from({ length: n }, () => ({ channel_id: world.channel, message_id: '1' })) } });
+        assert.equal((await ben.request('POST', '/read-states/ack-bulk', many(100))).status, 204);
+        assert.deepEqual(code(await ben.request('POST', '/read-states/ack-bulk', many(101))), [400, 50035]);
+    });
+});
