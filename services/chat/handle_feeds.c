@@ -4,6 +4,7 @@
 #include "services/chat/feed_store.h"
 #include "services/chat/handlers.h"
 #include "services/chat/read_states.h"
+#include "services/chat/relationships.h"
 #include "services/chat/rows.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
@@ -130,6 +131,13 @@ static status read_guilds(struct call *c, struct db *d, uint64_t user_id, Hubbub
     return ST_OK;
 }
 
+/* What only people have. */
+static status read_person(struct call *c, struct db *d, uint64_t user_id, Hubbub__V1__OpenSessionResponse *ret)
+{
+    status st = read_states_load(c, d, user_id, &ret->read_states, &ret->n_read_states);
+    return st == ST_OK ? relationships_load(c, d, user_id, &ret->relationships, &ret->n_relationships) : st;
+}
+
 static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest *req,
                            Hubbub__V1__OpenSessionResponse *ret)
 {
@@ -145,7 +153,7 @@ static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest 
     if (st == ST_OK)
         st = direct_load_shown(c, d, ret->identity->user_id, &ret->dms, &ret->n_dms);
     if (st == ST_OK && !ret->identity->bot)
-        st = read_states_load(c, d, ret->identity->user_id, &ret->read_states, &ret->n_read_states);
+        st = read_person(c, d, ret->identity->user_id, ret);
     if (st == ST_OK)
         ret->generation = chat_generation(call_arena(c), db_generation(d));
     return st;

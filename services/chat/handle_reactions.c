@@ -4,6 +4,7 @@
 #include "services/chat/emoji.h"
 #include "services/chat/handlers.h"
 #include "services/chat/messages.h"
+#include "services/chat/relationships.h"
 #include <inttypes.h>
 
 enum { DISTINCT_MAX = 20, PAGE_DEFAULT = 25, PAGE_MAX = 100, TYPE_BURST = 1 };
@@ -110,6 +111,8 @@ static status add(struct call *c, const Hubbub__V1__ReactionRequest *req, Hubbub
                       &a, &author);
     if (st == ST_OK)
         st = check_timeout(c, &a);
+    if (st == ST_OK)
+        st = relationship_may_react(c, change_db(ch), author);
     if (st == ST_OK)
         st = may_begin_emoji(c, ch, &a, req);
     if (st == ST_OK)

@@ -24,5 +24,6 @@ extern const struct hubbub__v1__bans__handlers bans_handlers;
 extern const struct hubbub__v1__audit__handlers audit_handlers;
 extern const struct hubbub__v1__directs__handlers directs_handlers;
 extern const struct hubbub__v1__reading__handlers reading_handlers;
+extern const struct hubbub__v1__relationships__handlers relationships_handlers;
 extern const struct hubbub__v1__feeds__handlers feeds_handlers;
 extern const struct hubbub__v1__administration__handlers administration_handlers;

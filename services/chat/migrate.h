@@ -6,7 +6,7 @@
 #include "lib/db/db.h"
 
 struct migration {
-    int number; /* from 1, without gaps */
+    int number; /* rising; one that comes into a gap later is applied then */
     const char *name, *text;
 };
 extern const struct migration migrations[]; /* written by embed_migrations.sh */

@@ -79,3 +79,46 @@ describe('read states', () => {
         assert.deepEqual(code(await ben.request('POST', '/read-states/ack-bulk', many(101))), [400, 50035]);
     });
 });
+
+describe('relationships', () => {
+    before(prepare);
+    test('are asked for, accepted, named and ended, and both sides see it live', async () => {
+        const [carl, dora] = [await up.hub.register(), await up.hub.register()];
+        const [c, d] = [await carl.connect(), await dora.connect()];
+        const open = () => carl.request('POST', '/users/@me/channels', { body: { recipient_id: dora.id } });
+        assert.deepEqual(code(await open()), [403, 50007]);
+        await carl.post('/users/@me/relationships', { username: dora.username, discriminator: null });
+        const asked = (await d.event('RELATIONSHIP_ADD')).d;
+        assert.deepEqual([asked.id, asked.type, asked.user.username, asked.should_notify], [carl.id, 3, carl.username, true]);
+        assert.deepEqual([(await c.event('RELATIONSHIP_ADD')).d.type, (await ready(dora)).relationships.map((r) => r.type)], [4, [3]]);
+        await dora.put(`/users/@me/relationships/${carl.id}`, {});
+        await c.event('RELATIONSHIP_ADD', (r) => r.id === dora.id && r.type === 1);
+        assert.equal((await open()).status, 200);
+        await carl.patch(`/users/@me/relationships/${dora.id}`, { nickname: 'Dodo' });
+        assert.equal((await c.event('RELATIONSHIP_UPDATE')).d.nickname, 'Dodo');
+        const [listed] = await carl.get('/users/@me/relationships');
+        assert.deepEqual([listed.nickname, (await ready(carl)).relationships], ['Dodo', [listed]]);
+        await dora.put(`/users/@me/relationships/${carl.id}`, { type: 2 });
+        assert.deepEqual((await c.event('RELATIONSHIP_REMOVE')).d, { id: dora.id, type: 1 });
+        const dm = (await carl.get('/users/@me/channels'))[0].id;
+        assert.deepEqual(code(await carl.request('POST', `/channels/${dm}/messages`, { body: { content: 'but why' } })), [403, 50007]);
+        assert.deepEqual(code(await carl.request('POST', '/users/@me/relationships', { body: { username: dora.username } })), [403, 80001]);
+        await dora.delete(`/users/@me/relationships/${carl.id}`);
+        assert.deepEqual(await dora.get('/users/@me/relationships'), []);
+        for (const s of [c, d]) await s.close();
+    });
+
+    test('refuse what is none', async () => {
+        const put = (id, body = {}) => anna.request('PUT', `/users/@me/relationships/${id}`, { body });
+        const bot = await up.hub.bot(anna);
+        assert.deepEqual(code(await put(anna.id)), [400, 80003]);
+        assert.deepEqual(code(await put(bot.id)), [400, 80002]);
+        assert.deepEqual(code(await put('12345')), [404, 10013]);
+        assert.deepEqual(code(await put(ben.id, { type: 3 })), [400, 50035]);
+        assert.deepEqual(code(await anna.request('POST', '/users/@me/relationships', { body: { username: 'nobody here' } })), [400, 80004]);
+        assert.deepEqual(code(await bot.request('GET', '/users/@me/relationships')), [403, 20001]);
+        await anna.put(`/users/@me/relationships/${ben.id}`, {});
+        const rename = (n) => anna.request('PATCH', `/users/@me/relationships/${ben.id}`, { body: { nickname: 'n'.repeat(n) } });
+        assert.deepEqual([(await rename(32)).status, ...code(await rename(33))], [204, 400, 50035]);
+    });
+});

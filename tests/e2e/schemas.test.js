@@ -152,6 +152,14 @@ const table = {
     }],
     'PUT /channels/{channel_id}/pins/{message_id}': [EMPTY, (w) => w.owner.request('PUT', `/channels/${w.channel}/pins/${w.message}`)],
     'DELETE /channels/{channel_id}/pins/{message_id}': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/pins/${w.message}`)],
+    'GET /users/@me/relationships': [list(OURS), async (w) => {
+        await w.owner.put(`/users/@me/relationships/${w.member.id}`, {});
+        return w.owner.request('GET', '/users/@me/relationships');
+    }],
+    'POST /users/@me/relationships': [EMPTY, async (w) => w.owner.request('POST', '/users/@me/relationships', { body: { username: (await w.guest()).username } })],
+    'PUT /users/@me/relationships/{user_id}': [EMPTY, async (w) => w.owner.request('PUT', `/users/@me/relationships/${(await w.guest()).id}`, { body: {} })],
+    'PATCH /users/@me/relationships/{user_id}': [EMPTY, (w) => w.owner.request('PATCH', `/users/@me/relationships/${w.member.id}`, { body: { nickname: 'Bel' } })],
+    'DELETE /users/@me/relationships/{user_id}': [EMPTY, (w) => w.owner.request('DELETE', `/users/@me/relationships/${w.member.id}`)],
     'POST /channels/{channel_id}/messages/{message_id}/ack': [OURS, (w) => w.member.request('POST', `/channels/${w.channel}/messages/${w.message}/ack`, { body: {} })],
     'POST /read-states/ack-bulk': [EMPTY, (w) => w.member.request('POST', '/read-states/ack-bulk', { body: { read_states: [{ channel_id: w.channel, message_id: w.message }] } })],
     'POST /channels/{channel_id}/pins/ack': [EMPTY, (w) => w.member.request('POST', `/channels/${w.channel}/pins/ack`)],

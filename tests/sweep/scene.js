@@ -53,6 +53,7 @@ export async function scene(cast) {
     s.secondMessage = (await owner.say(s.channel, 'hello again')).id;
     await cast.target.put(`/channels/${s.channel}/messages/${s.message}/reactions/${THUMB}/@me`);
     s.group = (await owner.post('/users/@me/channels', { recipients: [cast.target.id, cast.lowest.id] })).id;
+    await owner.request('PUT', `/users/@me/relationships/${cast.target.id}`, { body: {} });
     const application = await owner.post('/applications', { name: unique('application') });
     s.application = application.id;
     await owner.post(`/applications/${s.application}/bot`);

@@ -54,6 +54,8 @@ const applicationOwner = { outsider: NOT_APPLICATION_OWNER, lowest: NOT_APPLICAT
 const bot = { owner: OK };
 const unbanned = { foreign: { user_id: UNKNOWN.ban }, other: { user_id: UNKNOWN.ban }, zero: { user_id: UNKNOWN.ban } };
 const banned = { ...powerful, path: { user_id: (s) => s.banned.id }, ...unbanned };
+// Only the owner has anything with the target (scene.js).
+const withSomebody = { outsider: UNKNOWN.user, lowest: UNKNOWN.user, owner: OK, foreign: { user_id: ANY }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } };
 // Whom an overwrite is of: PUT may name a role or a user.
 const ofNobody = { overwrite_id: UNKNOWN.role };
 
@@ -132,6 +134,13 @@ export const table = {
     'DELETE /channels/{channel_id}/messages/{message_id}': powerful,
     'POST /channels/{channel_id}/messages/bulk-delete': { ...powerful, body: (s) => ({ messages: [s.message, s.secondMessage] }) },
     'POST /channels/{channel_id}/typing': members,
+
+    // Of the caller and another user, whoever that is.
+    'GET /users/@me/relationships': everybody,
+    'POST /users/@me/relationships': { ...everybody, body: (s) => ({ username: s.gone.username }) },
+    'PUT /users/@me/relationships/{user_id}': { ...everybody, body: {}, path: { user_id: (s) => s.gone.id }, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },
+    'PATCH /users/@me/relationships/{user_id}': { ...withSomebody, body: { nickname: 'Tag' } },
+    'DELETE /users/@me/relationships/{user_id}': withSomebody,
 
     // Of one's own reading: the message need not exist.
     'POST /channels/{channel_id}/messages/{message_id}/ack': { ...members, body: {}, foreign: { message_id: OK }, other: { message_id: OK }, zero: { message_id: OK } },

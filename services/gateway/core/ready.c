@@ -62,6 +62,8 @@ static void list_of_person(struct session *x, struct arena *a, Hubbub__V1__Ready
     for (size_t i = 0; i < x->opened->n_dms; i++)
         if (session_find_hold(x, x->opened->dms[i]->channel->id))
             ret->private_channels[ret->n_private_channels++] = x->opened->dms[i]->channel;
+    ret->relationships = x->opened->relationships;
+    ret->n_relationships = x->opened->n_relationships;
     ret->read_state = PB_NEW(a, Hubbub__V1__ReadStates, hubbub__v1__read_states);
     list_read_states(x, a, ret->read_state);
 }
