@@ -245,7 +245,9 @@ static status add_recipient(struct call *c, const Hubbub__V1__DirectRecipientReq
     if (st == ST_OK)
         st = may_group(c, change_db(ch), &req->user_id, 1);
     if (st == ST_OK)
-        st = change_query(ch, &r, "INSERT INTO dm_recipients (channel_id, user_id) VALUES ($1, $2)",
+        st = change_query(ch, &r,
+                          "INSERT INTO dm_recipients (channel_id, user_id, added) SELECT $1, $2, " ROWS_AFTER_FEED
+                          " FROM feeds f WHERE f.scope_id = $1",
                           DB_ID(a.channel_id), DB_ID(req->user_id));
     if (st == ST_OK)
         st = tell_addition(c, ch, &a, req->user_id);

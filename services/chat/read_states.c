@@ -3,29 +3,28 @@
 
 enum { FLAG_GUILD_CHANNEL = 1 };
 
-/* The first id that a message of that time can have. */
-#define SNOWFLAKE_AT(column) "(" ROWS_MS(column) " - 1420070400000 << 22)"
-
-/* m: the user's tie to the channel c, with its beginning; counted: what of x mentions them. $1: the user; $2: how many
- * are counted. One index probe a channel and target. */
-#define STATES_OF(guild, since, from, counted, more)                                                                   \
-    "SELECT c.id, " guild ", greatest(s.last_read, p.since), n.mentions, " ROWS_MS(                                    \
-        "s.pins_read_at") " FROM " from                                                                                \
-                          " CROSS JOIN LATERAL (SELECT " SNOWFLAKE_AT(                                                 \
-                              since) " AS since) p"                                                                    \
-                                     " LEFT JOIN read_states s ON s.user_id = m.user_id AND s.channel_id = c.id"       \
-                                     " CROSS JOIN LATERAL (SELECT count(*) AS mentions FROM (" counted                 \
-                                     " AND x.author_id <> m.user_id LIMIT $2) q) n"                                    \
-                                     " WHERE m.user_id = $1 AND (s.user_id IS NOT NULL OR n.mentions > 0)" more
-#define STATES_SQL(more)                                                                                               \
-    STATES_OF("c.guild_id", "m.joined_at", "members m JOIN channels c ON c.guild_id = m.guild_id",                     \
-              "SELECT DISTINCT x.message_id FROM mentions x WHERE x.channel_id = c.id AND x.target_id = ANY "          \
-              "(m.roles || ARRAY[m.user_id, m.guild_id]) AND x.message_id > greatest(s.last_read, p.since)",           \
-              more)                                                                                                    \
-    " UNION ALL " STATES_OF("NULL", "m.added", "dm_recipients m JOIN channels c ON c.id = m.channel_id",               \
-                            "SELECT FROM messages x WHERE x.channel_id = c.id AND x.id > greatest(s.last_read, "       \
-                            "p.since)",                                                                                \
-                            " AND m.shown" more) " ORDER BY 1"
+/* Clauses of STATES_SQL. m: the user's tie to the channel c, which began at `since`; s: their row; $1: the user; $2:
+ * how many mentions are counted. */
+#define COLUMNS(guild) "SELECT c.id, " guild ", greatest(s.last_read, p.since), n.mentions, " ROWS_MS("s.pins_read_at")
+/* What is below the first id that a message of that time can have. */
+#define BELOW(since) " CROSS JOIN LATERAL (SELECT ((" ROWS_MS(since) " - 1420070400000) << 22) - 1 AS since) p"
+#define THEIR_ROW " LEFT JOIN read_states s ON s.user_id = m.user_id AND s.channel_id = c.id"
+#define COUNTED(x)                                                                                                     \
+    " CROSS JOIN LATERAL (SELECT count(*) AS mentions FROM (" x " AND x.author_id <> m.user_id LIMIT $2) q) n"
+#define SOME " WHERE m.user_id = $1 AND (s.user_id IS NOT NULL OR n.mentions > 0)"
+/* One index probe a channel and target. */
+#define MENTIONS                                                                                                       \
+    "SELECT DISTINCT x.message_id FROM mentions x WHERE x.channel_id = c.id AND x.target_id = ANY "                    \
+    "(m.roles || ARRAY[m.user_id, m.guild_id]) AND x.message_id > greatest(s.last_read, p.since)"
+#define MESSAGES "SELECT FROM messages x WHERE x.channel_id = c.id AND x.id > greatest(s.last_read, p.since)"
+#define GUILD_STATES                                                                                                   \
+    COLUMNS("c.guild_id")                                                                                              \
+    " FROM members m JOIN channels c ON c.guild_id = m.guild_id" BELOW("m.joined_at") THEIR_ROW COUNTED(MENTIONS) SOME
+#define DIRECT_STATES                                                                                                  \
+    COLUMNS("NULL")                                                                                                    \
+    " FROM dm_recipients m JOIN channels c ON c.id = m.channel_id" BELOW("m.added") THEIR_ROW COUNTED(MESSAGES) SOME   \
+        " AND m.shown"
+#define STATES_SQL(more) GUILD_STATES more " UNION ALL " DIRECT_STATES more " ORDER BY 1"
 
 static Hubbub__V1__ReadState *read_state(struct arena *a, const struct db_rows *r, unsigned row)
 {

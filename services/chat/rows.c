@@ -339,11 +339,12 @@ void rows_add_member_update(struct call *c, struct change *ch, uint64_t guild_id
 status rows_insert_member(struct call *c, struct change *ch, uint64_t guild_id, uint64_t user_id, bool *ret_new)
 {
     struct db_rows *rows;
-    status st = change_query(ch, &rows,
-                             "SELECT count(*) >= 100 AND NOT (SELECT bot FROM users WHERE id = $1), "
-                             "coalesce(bool_or(guild_id = $2), false), EXISTS (SELECT FROM bans WHERE guild_id = $2 AND "
-                             "user_id = $1) FROM members WHERE user_id = $1",
-                             DB_ID(user_id), DB_ID(guild_id));
+    status st =
+        change_query(ch, &rows,
+                     "SELECT count(*) >= 100 AND NOT (SELECT bot FROM users WHERE id = $1), "
+                     "coalesce(bool_or(guild_id = $2), false), EXISTS (SELECT FROM bans WHERE guild_id = $2 AND "
+                     "user_id = $1) FROM members WHERE user_id = $1",
+                     DB_ID(user_id), DB_ID(guild_id));
     if (st != ST_OK)
         return st;
     *ret_new = !db_bool(rows, 0, 1);
@@ -353,8 +354,10 @@ status rows_insert_member(struct call *c, struct change *ch, uint64_t guild_id, 
         return call_fail(c, ST_BANNED_FROM_GUILD, "user %" PRIu64 " is banned from %" PRIu64, user_id, guild_id);
     if (db_bool(rows, 0, 0))
         return call_fail(c, ST_MAX_GUILDS, "user %" PRIu64 " is in 100 guilds", user_id);
-    return change_query(ch, &rows,
-                        "WITH added AS (INSERT INTO members (guild_id, user_id) VALUES ($1, $2)) "
-                        "UPDATE guilds SET member_count = member_count + 1 WHERE id = $1",
-                        DB_ID(guild_id), DB_ID(user_id));
+    return change_query(
+        ch, &rows,
+        "WITH added AS (INSERT INTO members (guild_id, user_id, joined_at) SELECT $1, $2, " ROWS_AFTER_FEED
+        " FROM feeds f WHERE f.scope_id = $1) "
+        "UPDATE guilds SET member_count = member_count + 1 WHERE id = $1",
+        DB_ID(guild_id), DB_ID(user_id));
 }

@@ -12,6 +12,9 @@
 /* A timestamptz as Unix milliseconds; NULL stays NULL. */
 #define ROWS_MS(column) "(extract(epoch FROM " column ") * 1000)::bigint"
 
+/* Now, and after whatever the held feed f has given an id: message ids may be ahead of the clock. */
+#define ROWS_AFTER_FEED "greatest(clock_timestamp(), to_timestamp((f.last_ms + 1420070400001) / 1000.0))"
+
 #define ROWS_USER "u.id, u.username, u.global_name, u.bot, u.flags"
 enum { ROWS_USER_N = 5 };
 Hubbub__V1__User *rows_user(struct arena *, const struct db_rows *, unsigned row, unsigned col);
