@@ -6,4 +6,5 @@ int user_main(int argc, char **argv);
 int guild_main(int argc, char **argv);
 int invite_main(int argc, char **argv);
 int bot_main(int argc, char **argv);
+int restart_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);

@@ -13,6 +13,7 @@ static const struct command {
 } commands[] = {
     {"up", up_main, "start Hubbub here: up [--gateways N] [--chats N]"},
     {"status", status_main, "what runs, and how much memory it holds"},
+    {"restart", restart_main, "every service anew, one after the other, and nobody notices: restart [--gateways]"},
     {"doctor", doctor_main, "whether this machine and this instance are fit; what to do when not"},
     {"user", user_main, "accounts: create, list, password, disable, enable, delete, token"},
     {"guild", guild_main, "guilds: list, delete"},

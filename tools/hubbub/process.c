@@ -171,6 +171,7 @@ void process_read_output(struct process *p)
 
 void process_stop(struct process *p, int64_t now_ms, int64_t grace_ms)
 {
+    p->again = false;
     if (p->state == PROCESS_WAITING)
         p->state = PROCESS_ENDED;
     if (p->state != PROCESS_RUNNING)
@@ -179,6 +180,12 @@ void process_stop(struct process *p, int64_t now_ms, int64_t grace_ms)
     p->kill_at_ms = now_ms + grace_ms;
     kill(p->pid, p->stop_signal);
     kill(p->pid, SIGCONT); /* one that was frozen hears it too */
+}
+
+void process_restart(struct process *p, int64_t now_ms, int64_t grace_ms)
+{
+    process_stop(p, now_ms, grace_ms);
+    p->again = true;
 }
 
 void process_hurry(struct process *p)
@@ -200,7 +207,9 @@ void process_ended(struct process *p, int exit_status, int64_t now_ms)
     p->pid = 0;
     p->ready = false;
     if (p->state == PROCESS_STOPPING) {
-        p->state = PROCESS_ENDED;
+        p->state = p->again ? PROCESS_WAITING : PROCESS_ENDED;
+        p->start_at_ms = now_ms;
+        p->again = false;
         return;
     }
     if (now_ms - p->started_ms > SETTLED_MS)

@@ -41,6 +41,7 @@ struct process {
     int64_t probe_until_ms;
     int exit_status;        /* of the last end, as waitpid gives it */
     unsigned starts;
+    bool again;             /* PROCESS_STOPPING: starts anew when it has ended */
 };
 
 void process_init(struct process *, const char *log_path);
@@ -51,6 +52,8 @@ void process_step(struct process *, int64_t now_ms);
 void process_read_output(struct process *);
 /* Asks it to end; it is killed grace_ms later. A process that runs no more is ended by this. */
 void process_stop(struct process *, int64_t now_ms, int64_t grace_ms);
+/* The same, and starts it again at once. Only of a running one. */
+void process_restart(struct process *, int64_t now_ms, int64_t grace_ms);
 /* Ends it at once. */
 void process_hurry(struct process *);
 /* waitpid told that it ended. Puts the next start off: 100 ms, doubled at each early death, at most 5 s. */

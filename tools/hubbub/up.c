@@ -5,6 +5,9 @@
  * after DEPENDENCIES_MS, for the services start without them too. When every door was seen open once, the line "Hubbub is
  * ready" is printed. From then on whatever dies is started again.
  *
+ * SIGUSR1 (`hubbub restart`): every service of ours is stopped and started again, one after the other, each when the one
+ * before it is ready; a service that dies meanwhile is waited for.
+ *
  * SIGINT or SIGTERM: gateways are drained first, then chat, presence and media, then Redis, then PostgreSQL, each phase
  * when the one before has ended. A second signal ends all at once. If the supervisor itself is killed, the kernel ends its
  * children (PR_SET_PDEATHSIG); what a killed child leaves behind becomes the supervisor's (PR_SET_CHILD_SUBREAPER), which
@@ -34,6 +37,7 @@ enum {
     DEPENDENCIES_MS = 15000,
     PATIENCE_MS = 30000,   /* of waiting before people are told what is missing */
     GRACE_MS = 15000,      /* of stopping before a process is killed; services promise 10 s */
+    RESTART_GRACE_MS = 90000, /* a gateway with many sessions sends them away one by one */
     EXIT_WRONG_CONFIG = 2, /* of a service: starting it again would not help */
 };
 
@@ -44,6 +48,9 @@ struct supervisor {
     bool announced;      /* "Hubbub is ready" was printed */
     bool stopping, hurried;
     enum service_phase phase; /* being stopped */
+    struct service *restarting; /* of the rolling restart; NULL: none is under way */
+    unsigned restarting_starts; /* its starts before */
+    bool restart_gateways_only;
     int64_t started_ms, patience_ms;
     int exit_status;
 };
@@ -181,6 +188,52 @@ static void announce(struct supervisor *v, int64_t now_ms)
     }
 }
 
+/* ---- Restarting ------------------------------------------------------------------------------------------------------ */
+static void end_restart(struct supervisor *v)
+{
+    char *marker = instance_path(&v->instance, RESTART_MARKER);
+    unlink(marker); /* whoever asked waits for this */
+    free(marker);
+    v->restarting = NULL;
+}
+
+/* The first from `s` on that is to be restarted; NULL: none is left. */
+static struct service *find_next(struct supervisor *v, struct service *s)
+{
+    for (; s < v->services.all + v->services.n; s++)
+        if (s->phase == PHASE_GATEWAYS || (s->phase == PHASE_SERVICES && !v->restart_gateways_only))
+            return s;
+    return NULL;
+}
+
+static void restart_one(struct supervisor *v, struct service *s, int64_t now_ms)
+{
+    v->restarting = s;
+    if (!s) {
+        end_restart(v);
+        return;
+    }
+    v->restarting_starts = s->process.starts;
+    process_restart(&s->process, now_ms, RESTART_GRACE_MS);
+}
+
+static void begin_restart(struct supervisor *v, bool gateways_only, int64_t now_ms)
+{
+    if (v->restarting || !v->announced)
+        return;
+    v->restart_gateways_only = gateways_only;
+    restart_one(v, find_next(v, v->services.all), now_ms);
+}
+
+static void restart_goes_on(struct supervisor *v, int64_t now_ms)
+{
+    struct service *s = v->restarting;
+    if (s && s->process.starts > v->restarting_starts && all_ready(v))
+        restart_one(v, find_next(v, s + 1), now_ms);
+    else if (s && s->process.starts == v->restarting_starts && s->process.state == PROCESS_RUNNING)
+        process_restart(&s->process, now_ms, RESTART_GRACE_MS); /* it was just starting when its turn came */
+}
+
 /* ---- Stopping -------------------------------------------------------------------------------------------------------- */
 static bool phase_ended(struct supervisor *v)
 {
@@ -200,6 +253,7 @@ static void stop_phase(struct supervisor *v, int64_t now_ms)
 static void begin_stop(struct supervisor *v, int exit_status, int64_t now_ms)
 {
     v->stopping = true;
+    end_restart(v);
     v->exit_status = exit_status;
     v->phase = 0;
     stop_phase(v, now_ms);
@@ -268,6 +322,10 @@ static void take_signals(struct supervisor *v, int64_t now_ms)
     while (read(v->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD)
             reap(v, now_ms);
+        else if (info.ssi_signo == SIGUSR1 && !v->stopping)
+            begin_restart(v, info.ssi_int == RESTART_GATEWAYS, now_ms);
+        else if (info.ssi_signo == SIGUSR1)
+            continue;
         else if (!v->stopping)
             begin_stop(v, 0, now_ms);
         else if (!v->hurried)
@@ -283,6 +341,7 @@ static int open_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL); /* a parent that ignores it would have left that to us, and no death would be seen */
@@ -292,7 +351,7 @@ static int open_signals(void)
 /* ---- The loop -------------------------------------------------------------------------------------------------------- */
 static int turn_ms(struct supervisor *v)
 {
-    bool busy = !v->announced;
+    bool busy = !v->announced || v->restarting;
     for EACH_SERVICE(v, s)
         busy |= !s->process.ready && s->process.state != PROCESS_ENDED;
     return busy ? STARTING_TURN_MS : TURN_MS;
@@ -328,6 +387,8 @@ static void run(struct supervisor *v)
             return;
         if (!v->announced && !v->stopping)
             announce(v, now_ms);
+        if (!v->stopping)
+            restart_goes_on(v, now_ms);
         wait_and_read(v);
     }
 }
