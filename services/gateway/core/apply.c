@@ -47,7 +47,7 @@ static void views_begin(struct turn *t, const struct user *only)
     }
 }
 
-static void send_channel(struct turn *t, struct fanout *made, unsigned index, bool gained, struct session *x)
+static void send_channel(struct turn *t, struct fanout *made, unsigned index, bool gained, struct hold *hold)
 {
     struct fanout *f = &made[index * 2 + gained];
     if (!f->row) {
@@ -56,8 +56,8 @@ static void send_channel(struct turn *t, struct fanout *made, unsigned index, bo
         *field = t->r->channels[index]->channel;
         fanout_begin(f, &e, 0);
     }
-    if (session_has_intent(x, f->row->intent))
-        fanout_send(t->h, f, x);
+    if (session_has_intent(hold->session, f->row->intent))
+        fanout_give(t->h, f, hold);
 }
 
 static void compare_views(struct turn *t, struct fanout *made, struct hold *hold)
@@ -68,7 +68,7 @@ static void compare_views(struct turn *t, struct fanout *made, struct hold *hold
     for (unsigned i = 0; i < t->r->n_channels; i++) {
         bool seen = replica_views(t->r, now, t->r->channels[i]);
         if (seen != replica_viewed(hold->before, i))
-            send_channel(t, made, i, seen, hold->session);
+            send_channel(t, made, i, seen, hold);
     }
 }
 
@@ -117,7 +117,7 @@ static void channel_updated(struct turn *t)
     DL_FOREACH(t->s->holds, hold)
     if (hold->attached && replica_viewed(hold->before, index) && session_has_intent(hold->session, f.row->intent) &&
         hold_views(hold, t->r->channels[index]))
-        fanout_send(t->h, &f, hold->session);
+        fanout_give(t->h, &f, hold);
     fanout_end(t->h, &f);
     views_end(t, NULL);
 }
@@ -268,7 +268,7 @@ static void fan_out_member_update(struct turn *t, const struct user *self)
     if (self)
         DL_FOREACH(t->s->holds, hold)
     if (concerns(hold, self))
-        fanout_send(t->h, &f, hold->session);
+        fanout_give(t->h, &f, hold);
     fanout_end(t->h, &f);
 }
 
@@ -359,8 +359,56 @@ static const struct {
 #undef RULE
 };
 
+/* ---- Guild entries that a session catches up with -----------------------------------------------------------------
+ */
+
+static bool is_member(const Hubbub__V1__Member *m, const struct user *u)
+{
+    return m && m->user && m->user->id == u->id;
+}
+
+/* Whether what the user sees may be another after the entry than before: only one state of the guild is known. */
+static bool decides_view(const struct hold *hold, const Hubbub__V1__Event *e)
+{
+    const struct user *u = hold->session->user;
+    const Hubbub__V1__Guild *g = e->guild_update;
+    return e->role_create || e->role_update || e->role_delete || e->channel_update || e->channel_delete ||
+           e->guild_delete || (g && (g->n_roles || g->owner_id != hold->scope->replica->guild->owner_id)) ||
+           (e->member_add && is_member(e->member_add->member, u)) ||
+           (e->member_update && is_member(e->member_update->member, u)) ||
+           (e->member_remove && e->member_remove->user && e->member_remove->user->id == u->id);
+}
+
+/* Sessions that are still before the entry would be shown older ones by a view that is not theirs. */
+static void stop_catchups(struct hub *h, struct scope *s, const Hubbub__V1__Event *e)
+{
+    struct hold *hold;
+    DL_FOREACH2(h->catchups, hold, next_catchup)
+    if (hold->scope == s && hold->session->state == SESSION_OPEN && decides_view(hold, e))
+        session_invalidate(h, hold->session);
+}
+
+static bool apply_missed_entry(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEntry *e)
+{
+    if (decides_view(hold, e->event)) {
+        session_invalidate(h, hold->session);
+        return false;
+    }
+    Hubbub__V1__Event event = *e->event;
+    if (event.guild_update)
+        event.guild_update = hold->scope->replica->guild;
+    struct fanout f;
+    fanout_begin(&f, &event, e->topic == hold->scope_id ? 0 : e->topic);
+    f.permission = e->permission;
+    if (fanout_concerns(&f, hold))
+        fanout_send(h, &f, hold->session);
+    fanout_end(h, &f);
+    return true;
+}
+
 static void apply_guild_entry(struct hub *h, struct scope *s, const Hubbub__V1__FeedEntry *e)
 {
+    stop_catchups(h, s, e->event);
     struct turn t = {.h = h, .s = s, .r = s->replica, .seq = e->seq, .event = e->event};
     t.channel_id = e->topic == s->id ? 0 : e->topic;
     t.permission = e->permission;
@@ -527,6 +575,8 @@ bool apply_held_entry(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEn
 {
     if (!entry->event || hold->session->state != SESSION_OPEN)
         return true;
+    if (hold->scope->kind == SCOPE_GUILD)
+        return apply_missed_entry(h, hold, entry);
     if (hold->scope->kind == SCOPE_DIRECT)
         return apply_direct_entry(h, hold, entry->event);
     apply_user_entry(h, hold->session, entry->event);
@@ -599,7 +649,7 @@ static void apply_presence(struct hub *h, struct scope *s, const Hubbub__V1__Eve
     DL_FOREACH(s->holds, hold)
     if (hold->attached && hold->session->user != self && session_has_intent(hold->session, f.row->intent) &&
         presence_concerns(hold, p->user->id))
-        fanout_send(h, &f, hold->session);
+        fanout_give(h, &f, hold);
     fanout_end(h, &f);
 }
 

@@ -17,6 +17,7 @@ void connection_close(struct hub *h, struct hub_connection *c, uint16_t code, co
     if (c->closing)
         return;
     c->closing = true;
+    move_forget(h, c);
     if (c->session)
         session_detach(h, c->session);
     h->io.close(h->io.user, c->edge, code, reason);
@@ -128,9 +129,14 @@ static bool is_good_shard(const Hubbub__V1__Identify *d)
     return d->n_shard == 0 || (d->n_shard == 2 && d->shard[1] > 0 && d->shard[0] >= 0 && d->shard[0] < d->shard[1]);
 }
 
+static bool is_busy(const struct hub_connection *c)
+{
+    return c->session || c->resumption;
+}
+
 static void handle_identify(struct frame *f)
 {
-    if (f->c->session) {
+    if (is_busy(f->c)) {
         connection_close(f->h, f->c, 4005, "Already authenticated");
         return;
     }
@@ -145,7 +151,7 @@ static void handle_identify(struct frame *f)
 
 static void handle_resume(struct frame *f)
 {
-    if (f->c->session) {
+    if (is_busy(f->c)) {
         connection_close(f->h, f->c, 4005, "Already authenticated");
         return;
     }
@@ -258,18 +264,17 @@ static const struct op_rule {
     bool before;
     void (*handle)(struct frame *);
 } op_rules[] = {
-    {1, true, handle_heartbeat},  {2, true, handle_identify},
-    {3, false, handle_presence},  {4, false, handle_nothing}, /* voice state */
-    {5, false, handle_nothing},                               /* voice server ping */
-    {6, true, handle_resume},     {8, false, handle_request_members},
-    {14, false, handle_subscription},
-    {17, false, handle_nothing},                               /* lobby voice states */
-    {28, false, handle_nothing},                               /* forum unreads */
-    {29, false, handle_nothing},                               /* remote command */
-    {32, false, handle_nothing},                               /* speed test */
-    {33, false, handle_nothing},  {37, false, handle_subscriptions},
-    {40, true, handle_heartbeat}, {41, false, handle_nothing}, /* time-spent session id */
-    {42, false, handle_nothing},                               /* lobby voice ping */
+    {1, true, handle_heartbeat},      {2, true, handle_identify},
+    {3, false, handle_presence},      {4, false, handle_nothing}, /* voice state */
+    {5, false, handle_nothing},                                   /* voice server ping */
+    {6, true, handle_resume},         {8, false, handle_request_members},
+    {14, false, handle_subscription}, {17, false, handle_nothing}, /* lobby voice states */
+    {28, false, handle_nothing},                                   /* forum unreads */
+    {29, false, handle_nothing},                                   /* remote command */
+    {32, false, handle_nothing},                                   /* speed test */
+    {33, false, handle_nothing},      {37, false, handle_subscriptions},
+    {40, true, handle_heartbeat},     {41, false, handle_nothing}, /* time-spent session id */
+    {42, false, handle_nothing},                                   /* lobby voice ping */
     {100, false, handle_command},
 };
 
@@ -372,6 +377,7 @@ void hub_disconnected(struct hub *h, struct hub_connection *c, uint16_t code, in
     struct session *x = c->session;
     bool closing = c->closing;
     c->closing = true;
+    move_forget(h, c);
     if (x) {
         session_detach(h, x);
         if (!closing && (code == 1000 || code == 1001))
@@ -395,7 +401,7 @@ static void check(struct hub *h, struct hub_connection *c)
         connection_close(h, c, 4000, "Reconnect");
     else if (h->now - c->beat_at >= (int64_t)h->config.heartbeat_interval_ms * 3 / 2)
         connection_close(h, c, 4009, "Session timed out");
-    else if (!c->session && h->now >= c->identify_due)
+    else if (!is_busy(c) && h->now >= c->identify_due)
         connection_close(h, c, 4003, "Not authenticated");
 }
 
@@ -407,13 +413,31 @@ void connections_check(struct hub *h)
         check(h, c);
 }
 
-void hub_drain(struct hub *h, int64_t window_ms, int64_t now_ms)
+/* All connections, shuffled. The caller frees it. */
+static struct hub_connection **shuffle_connections(struct hub *h)
+{
+    struct hub_connection **all = memory_zeroed(h->n_connections * sizeof(struct hub_connection *)), *c;
+    unsigned n = 0;
+    DL_FOREACH(h->connections, c)
+    {
+        unsigned at = (unsigned)hub_random_below(h, n + 1);
+        all[n++] = all[at];
+        all[at] = c;
+    }
+    return all;
+}
+
+int64_t hub_drain(struct hub *h, int64_t window_ms, int64_t per_second, int64_t now_ms)
 {
     h->now = now_ms;
     h->draining = true;
-    struct hub_connection *c;
-    DL_FOREACH(h->connections, c)
-    if (!c->reconnect_at && !c->cut_at)
-        c->reconnect_at = now_ms + (int64_t)hub_random_below(h, window_ms > 0 ? (uint64_t)window_ms : 1);
+    int64_t n = h->n_connections ? h->n_connections : 1;
+    int64_t length = n * 1000 / per_second > window_ms ? n * 1000 / per_second : window_ms;
+    struct hub_connection **all = shuffle_connections(h);
+    for (unsigned i = 0; i < h->n_connections; i++)
+        if (!all[i]->cut_at)
+            all[i]->reconnect_at = now_ms + 1 + length * i / n;
+    free(all);
     hub_settle(h);
+    return length;
 }

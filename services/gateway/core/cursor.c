@@ -252,7 +252,7 @@ static void begin_generation(struct hub *h, const Hubbub__V1__Generation *g, boo
     struct session *x, *next;
     DL_FOREACH_SAFE(h->sessions, x, next)
     {
-        if (x->state == SESSION_OPEN)
+        if (x->state == SESSION_OPEN || x->move)
             session_invalidate(h, x);
         else
             session_restart(h, x);
@@ -261,6 +261,7 @@ static void begin_generation(struct hub *h, const Hubbub__V1__Generation *g, boo
     HASH_ITER(hh, h->scopes, s, next_scope)
     scope_drop(h, s);
     forget_memberships(h);
+    moves_clear(h);
     cursor_digest(h);
 }
 
@@ -470,8 +471,26 @@ void catchup_drop(struct hub *h, struct hold *hold)
         c->ticket->hold = NULL;
     DL_DELETE2(h->catchups, hold, prev_catchup, next_catchup);
     held_clear(&c->queue);
+    while (c->n_payloads)
+        hub_payload_unref(h, c->payloads[--c->n_payloads]);
+    free(c->payloads);
     free(c);
     hold->catchup = NULL;
+}
+
+void catchup_queue_payload(struct hub *h, struct hold *hold, struct hub_payload *p)
+{
+    struct catchup *c = hold->catchup;
+    if (c->n_payloads == CATCHUP_PAYLOADS_MAX) {
+        session_invalidate(h, hold->session);
+        return;
+    }
+    if (c->n_payloads == c->cap_payloads) {
+        c->cap_payloads = c->cap_payloads ? c->cap_payloads * 2 : 16;
+        c->payloads = memory_resized(c->payloads, c->cap_payloads * sizeof(struct hub_payload *));
+    }
+    hub_payload_ref(p);
+    c->payloads[c->n_payloads++] = p;
 }
 
 bool catchup_queue(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEntry *e)
@@ -501,6 +520,9 @@ static void finish_catchup(struct hub *h, struct hold *hold)
             held = apply_held_entry(h, hold, e);
         memory_free_message(e);
     }
+    struct catchup *c = held ? hold->catchup : NULL;
+    for (unsigned i = 0; c && i < c->n_payloads && hold->session->state == SESSION_OPEN; i++)
+        session_dispatch(h, hold->session, c->payloads[i]);
     if (held)
         catchup_drop(h, hold);
 }

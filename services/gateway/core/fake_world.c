@@ -129,7 +129,7 @@ bool fake_can_view(const struct fake_world *w, unsigned guild, unsigned channel,
 
 static int *subscription(struct fake_world *w, enum hub_topic topic, uint64_t id)
 {
-    return &w->subscribed[topic][(id < 4096 ? id : id >> 22) % 4096];
+    return &w->gateways[w->here].subscribed[topic][(id < 4096 ? id : id >> 22) % 4096];
 }
 
 static Hubbub__V1__BusMessage *make_bus(struct fake_world *w, const Hubbub__V1__FeedEntry *e)
@@ -756,9 +756,58 @@ static status answer_members(struct fake_world *w, const struct fake_question *q
     return ST_OK;
 }
 
+static status answer_take(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
+{
+    unsigned user = 0, token = 0, here = w->here;
+    Hubbub__V1__TakeSessionResponse *best = NULL;
+    Hubbub__V1__TakeSessionRequest r = HUBBUB__V1__TAKE_SESSION_REQUEST__INIT;
+    sscanf(q->token, "token-%u-%u", &user, &token);
+    r.session_id = q->session_id;
+    PB_SET(&r, token_hash, token_hash(a, user, token));
+    PB_SET(&r, seq, (int64_t)q->a);
+    for (unsigned g = 0; g < w->n_gateways; g++) {
+        if (g == q->gateway || !w->gateways[g].hub)
+            continue;
+        Hubbub__V1__TakeSessionResponse *one =
+            PB_NEW(a, Hubbub__V1__TakeSessionResponse, hubbub__v1__take_session_response);
+        fake_use(w, g);
+        hub_take(w->hub, &r, a, one, w->now);
+        one = memory_copy_message(one);
+        if (!best || one->outcome > best->outcome) {
+            memory_free_message(best);
+            best = one;
+            w->taken_from = g;
+        } else {
+            memory_free_message(one);
+        }
+    }
+    fake_use(w, here);
+    *ret = best ? &best->base : &PB_NEW(a, Hubbub__V1__TakeSessionResponse, hubbub__v1__take_session_response)->base;
+    return ST_OK;
+}
+
+static status answer_confirm(struct fake_world *w, const struct fake_question *q, struct arena *a,
+                             ProtobufCMessage **ret)
+{
+    unsigned here = w->here;
+    Hubbub__V1__ConfirmMoveRequest r = HUBBUB__V1__CONFIRM_MOVE_REQUEST__INIT;
+    Hubbub__V1__ConfirmMoveResponse *answer =
+        PB_NEW(a, Hubbub__V1__ConfirmMoveResponse, hubbub__v1__confirm_move_response);
+    if (!w->gateways[q->b - 1].hub)
+        return ST_UNAVAILABLE;
+    r.session_id = q->session_id;
+    PB_SET(&r, hop, q->a);
+    fake_use(w, (unsigned)q->b - 1);
+    PB_SET(answer, ok, hub_confirm(w->hub, &r, w->now));
+    fake_use(w, here);
+    *ret = &answer->base;
+    return ST_OK;
+}
+
 static status (*const answers[QUESTION_KINDS])(struct fake_world *, const struct fake_question *, struct arena *,
                                                ProtobufCMessage **) = {
-    answer_heads, answer_read, answer_snapshot, answer_open, answer_member, answer_presences, answer_members,
+    answer_heads,     answer_read,    answer_snapshot, answer_open,    answer_member,
+    answer_presences, answer_members, answer_take,     answer_confirm,
 };
 
 void fake_serve(struct fake_world *w, struct fake_question *q, status st)
@@ -768,6 +817,8 @@ void fake_serve(struct fake_world *w, struct fake_question *q, status st)
     q->served = true;
     q->st = st == ST_OK ? answers[q->kind](w, q, a, &answer) : st;
     q->answer = memory_copy_message(answer);
+    if (q->kind == QUESTION_TAKE)
+        q->b = w->taken_from + 1;
     arena_destroy(a);
 }
 
@@ -776,6 +827,7 @@ static void free_question(struct fake_world *w, struct fake_question *q)
     DL_DELETE(w->questions, q);
     memory_free_message(q->answer);
     free(q->token);
+    free(q->session_id);
     free(q->ids);
     free(q);
 }
@@ -783,6 +835,9 @@ static void free_question(struct fake_world *w, struct fake_question *q)
 void fake_deliver(struct fake_world *w, struct fake_question *q)
 {
     const void *m = q->answer;
+    const Hubbub__V1__TakeSessionResponse *taken = m;
+    const Hubbub__V1__ConfirmMoveResponse *confirmed = m;
+    unsigned here = fake_use(w, q->gateway);
     switch (q->kind) {
     case QUESTION_HEADS:
         hub_on_heads(w->hub, q->ticket, q->st, m, w->now);
@@ -805,10 +860,18 @@ void fake_deliver(struct fake_world *w, struct fake_question *q)
     case QUESTION_MEMBERS:
         hub_on_members(w->hub, q->ticket, q->st, m, w->now);
         break;
+    case QUESTION_TAKE:
+        hub_on_take(w->hub, q->ticket, q->st == ST_OK ? taken->outcome : HUB_TAKE_UNSURE, q->b,
+                    q->st == ST_OK ? taken->session : NULL, w->now);
+        break;
+    case QUESTION_CONFIRM:
+        hub_on_confirm(w->hub, q->ticket, q->st, q->st == ST_OK && confirmed->ok, w->now);
+        break;
     case QUESTION_KINDS:
         break;
     }
     free_question(w, q);
+    fake_use(w, here);
     turned(w);
 }
 
@@ -845,6 +908,7 @@ static struct fake_question *ask(void *user, enum question_kind kind, uint64_t t
     struct fake_question *q = memory_zeroed(sizeof *q);
     q->kind = kind;
     q->ticket = ticket;
+    q->gateway = w->here;
     w->asked[kind]++;
     DL_APPEND(w->questions, q);
     return q;
@@ -874,8 +938,30 @@ static void io_snapshot(void *user, uint64_t ticket, uint64_t guild_id, const ui
         memcpy(q->ids, user_ids, n * sizeof *q->ids);
 }
 
-static void io_open(void *user, uint64_t ticket, const char *token)
+static void io_take(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq, bool again)
 {
+    struct fake_question *q = ask(user, QUESTION_TAKE, ticket);
+    q->session_id = memory_strdup(session_id);
+    q->token = memory_strdup(token);
+    q->a = (uint64_t)seq;
+}
+
+static void io_confirm(void *user, uint64_t ticket, uint64_t from, const char *session_id, uint64_t hop)
+{
+    struct fake_question *q = ask(user, QUESTION_CONFIRM, ticket);
+    q->session_id = memory_strdup(session_id);
+    q->a = hop;
+    q->b = from;
+}
+
+static void io_presence_moved(void *user, const char *session_id)
+{
+    ((struct fake_world *)user)->presences_moved++;
+}
+
+static void io_open(void *user, uint64_t ticket, const char *token, bool identify)
+{
+    ((struct fake_world *)user)->identifies += identify;
     ask(user, QUESTION_OPEN, ticket)->token = memory_strdup(token);
 }
 
@@ -1009,6 +1095,77 @@ static void lay_out(struct fake_world *w)
     }
 }
 
+static void add_gateway(struct fake_world *w)
+{
+    static const char *const names[FAKE_GATEWAYS] = {"gateway-1", "gateway-2", "gateway-3"};
+    struct hub_config config = {
+        .heartbeat_interval_ms = 30000,
+        .identify_timeout_ms = 15000,
+        .session_linger_ms = 180000,
+        .ring_events_max = 1024,
+        .ring_ephemeral_max = 128,
+        .sessions_max = 1000,
+        .connections_max = 1000,
+        .frame_bytes_max_bot = 4096,
+        .frame_bytes_max_user = 16384,
+        .frames_per_minute_max = 120,
+        .gateway_id = names[w->n_gateways],
+        .resume_url = "ws://127.0.0.1:8081",
+    };
+    struct hub_io io = {.user = w,
+                        .heads = io_heads,
+                        .read = io_read,
+                        .snapshot = io_snapshot,
+                        .open = io_open,
+                        .member = io_member,
+                        .members = io_members,
+                        .presences = io_presences,
+                        .take = io_take,
+                        .confirm = io_confirm,
+                        .presence_moved = io_presence_moved,
+                        .subscribe = io_subscribe,
+                        .presence = io_presence,
+                        .send = io_send,
+                        .close = io_close,
+                        .payload_free = io_payload_free,
+                        .command = io_command,
+                        .random = io_random};
+    if (w->n_gateways == 0)
+        io.take = NULL; /* alone */
+    else
+        w->gateways[0].hub->io.take = io_take;
+    w->gateways[w->n_gateways++].hub = hub_create(&config, &io, w->now);
+}
+
+unsigned fake_use(struct fake_world *w, unsigned gateway)
+{
+    unsigned before = w->here;
+    w->here = gateway;
+    w->hub = w->gateways[gateway].hub;
+    return before;
+}
+
+unsigned fake_add_gateway(struct fake_world *w)
+{
+    add_gateway(w);
+    return w->n_gateways - 1;
+}
+
+void fake_kill(struct fake_world *w, unsigned gateway)
+{
+    unsigned here = fake_use(w, gateway);
+    for (unsigned i = 0; i < w->n_clients; i++)
+        if (w->clients[i]->gateway == gateway)
+            w->clients[i]->open = false;
+    hub_destroy(w->hub);
+    w->gateways[gateway] = (struct fake_gateway){0};
+    struct fake_question *q, *next;
+    DL_FOREACH_SAFE(w->questions, q, next)
+    if (q->gateway == gateway)
+        free_question(w, q);
+    fake_use(w, here);
+}
+
 struct fake_world *fake_create(uint64_t seed)
 {
     struct fake_world *w = memory_zeroed(sizeof *w);
@@ -1020,24 +1177,8 @@ struct fake_world *fake_create(uint64_t seed)
     w->last_channel = 1000;
     w->read_limit = 200;
     lay_out(w);
-    static const struct hub_config config = {
-        .heartbeat_interval_ms = 30000,
-        .identify_timeout_ms = 15000,
-        .session_linger_ms = 180000,
-        .ring_events_max = 1024,
-        .ring_ephemeral_max = 128,
-        .sessions_max = 1000,
-        .connections_max = 1000,
-        .frame_bytes_max_bot = 4096,
-        .frame_bytes_max_user = 16384,
-        .frames_per_minute_max = 120,
-        .gateway_id = "gateway-1",
-        .resume_url = "ws://127.0.0.1:8081",
-    };
-    struct hub_io io = {w,         io_heads,   io_read,         io_snapshot,  io_open,
-                        io_member, io_members, io_presences,    io_subscribe, io_presence,
-                        io_send,   io_close,   io_payload_free, io_command,   io_random};
-    w->hub = hub_create(&config, &io, w->now);
+    add_gateway(w);
+    fake_use(w, 0);
     return w;
 }
 
@@ -1065,11 +1206,14 @@ static void free_bus(struct fake_world *w, struct fake_bus *b)
 
 void fake_destroy(struct fake_world *w)
 {
-    hub_destroy(w->hub);
-    for (unsigned t = 0; t < 3; t++)
-        for (unsigned i = 0; i < 4096; i++)
-            if (w->subscribed[t][i] != 0)
-                log_fatal("topic %u of %u stays subscribed", t, i);
+    for (unsigned g = 0; g < w->n_gateways; g++) {
+        fake_use(w, g);
+        hub_destroy(w->hub);
+        for (unsigned t = 0; t < 3; t++)
+            for (unsigned i = 0; i < 4096; i++)
+                if (w->gateways[g].subscribed[t][i] != 0)
+                    log_fatal("topic %u of %u stays subscribed", t, i);
+    }
     while (w->questions)
         free_question(w, w->questions);
     while (w->bus)
@@ -1088,18 +1232,28 @@ void fake_destroy(struct fake_world *w)
 
 void fake_bus_deliver(struct fake_world *w, struct fake_bus *b, bool lost, bool twice)
 {
-    for (int i = 0; i < 1 + twice && !lost; i++)
-        if (*subscription(w, b->topic, b->id)) {
+    unsigned here = w->here;
+    for (unsigned i = 0; i < (1 + twice) * w->n_gateways && !lost; i++) {
+        fake_use(w, i % w->n_gateways);
+        if (w->hub && *subscription(w, b->topic, b->id)) {
             hub_on_bus(w->hub, b->message, w->now);
             turned(w);
         }
+    }
+    fake_use(w, here);
     free_bus(w, b);
 }
 
 void fake_tick(struct fake_world *w, int64_t ms)
 {
+    unsigned here = w->here;
     w->now += ms;
-    hub_tick(w->hub, w->now);
+    for (unsigned g = 0; g < w->n_gateways; g++) {
+        fake_use(w, g);
+        if (w->hub)
+            hub_tick(w->hub, w->now);
+    }
+    fake_use(w, here);
     turned(w);
 }
 
@@ -1141,6 +1295,7 @@ struct fake_client *fake_connect(struct fake_world *w)
         log_fatal("too many clients");
     c->world = w;
     c->open = true;
+    c->gateway = w->here;
     w->clients[w->n_clients++] = c;
     c->connection = hub_connected(w->hub, c, 10, w->now);
     turned(w);
@@ -1154,7 +1309,9 @@ void fake_send(struct fake_client *c, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    unsigned here = fake_use(c->world, c->gateway);
     hub_receive(c->world->hub, c->connection, text, (size_t)n, c->world->now);
+    fake_use(c->world, here);
     turned(c->world);
 }
 
@@ -1182,7 +1339,9 @@ void fake_cut(struct fake_client *c, uint16_t code)
     if (!c->open)
         return;
     c->open = false;
+    unsigned here = fake_use(c->world, c->gateway);
     hub_disconnected(c->world->hub, c->connection, code, c->world->now);
+    fake_use(c->world, here);
     turned(c->world);
 }
 

@@ -9,7 +9,15 @@
 #include "services/gateway/core/state.h"
 #include <jansson.h>
 
-enum { FAKE_USERS = 8, FAKE_GUILDS = 3, FAKE_CHANNELS = 8, FAKE_ROLES = 4, FAKE_CLIENTS = 512, FAKE_DIRECTS = 2 };
+enum {
+    FAKE_USERS = 8,
+    FAKE_GUILDS = 3,
+    FAKE_CHANNELS = 8,
+    FAKE_ROLES = 4,
+    FAKE_CLIENTS = 512,
+    FAKE_DIRECTS = 2,
+    FAKE_GATEWAYS = 3
+};
 
 enum { CROWD = 1000000 };
 
@@ -21,15 +29,18 @@ enum question_kind {
     QUESTION_MEMBER,
     QUESTION_PRESENCES,
     QUESTION_MEMBERS,
+    QUESTION_TAKE,    /* of all other gateways */
+    QUESTION_CONFIRM, /* of the one that `b` names */
     QUESTION_KINDS
 };
 
 struct fake_question {
     struct fake_question *prev, *next;
     enum question_kind kind;
-    uint64_t ticket, a, b; /* token; scope and after; guild and user */
+    unsigned gateway;      /* that asks */
+    uint64_t ticket, a, b; /* token; scope and after; guild and user; seq; hop and gateway + 1 */
     bool flag;             /* has_token */
-    char *token;
+    char *token, *session_id;
     uint64_t *ids;
     size_t n_ids, limit;
     bool served;
@@ -88,6 +99,7 @@ struct fake_frame {
 };
 struct fake_client {
     struct fake_world *world;
+    unsigned gateway;
     struct hub_connection *connection;
     bool open;
     uint16_t close_code; /* 0: none */
@@ -101,8 +113,14 @@ struct fake_client {
     char resumed_id[80]; /* what fake_resume() asked for */
 };
 
+struct fake_gateway {
+    struct hub *hub;         /* NULL: dead */
+    int subscribed[3][4096]; /* by topic, and a small number made from the id */
+};
 struct fake_world {
-    struct hub *hub;
+    struct fake_gateway gateways[FAKE_GATEWAYS];
+    unsigned n_gateways, here;
+    struct hub *hub; /* of the gateway that is in use: see fake_use() */
     int64_t now;
     uint64_t random_state;
     uint64_t system_id, next_xid, truncated_xid;
@@ -117,7 +135,6 @@ struct fake_world {
     uint64_t last_channel;
     struct fake_question *questions;
     struct fake_bus *bus;
-    int subscribed[3][4096]; /* by topic, and a small number made from the id */
     struct fake_client *clients[FAKE_CLIENTS];
     unsigned n_clients;
     unsigned read_limit;
@@ -128,8 +145,9 @@ struct fake_world {
     void (*on_turn)(struct fake_world *); /* after every call of the hub; may be NULL */
     void *on_turn_user;
     Hubbub__V1__SessionPresence *last_presence;
-    unsigned commands;
-    unsigned payloads; /* edge_cache's freed */
+    unsigned commands, presences_moved, identifies;
+    unsigned taken_from; /* the gateway that gave the best answer to the last QUESTION_TAKE */
+    unsigned payloads;   /* edge_cache's freed */
 };
 
 uint64_t fake_user_id(unsigned user);
@@ -140,6 +158,12 @@ uint64_t fake_random(struct fake_world *);
 /* Users 0.., guild 0 with users 0..2, guild 1 with users 0 and 1; each with one channel; guild 2 has user 3 only. */
 struct fake_world *fake_create(uint64_t seed);
 void fake_destroy(struct fake_world *);
+/* A further gateway, "gateway-N" from 1 on; returns its index. New clients connect to the one in use: the first. */
+unsigned fake_add_gateway(struct fake_world *);
+/* Returns which one was in use before. */
+unsigned fake_use(struct fake_world *, unsigned gateway);
+/* kill -9: its sockets break, what it asked is not answered. */
+void fake_kill(struct fake_world *, unsigned gateway);
 
 /* Time passes, in ticks of 10 ms; the bus delivers what is due and, unless quiet, every question is answered. */
 void fake_run(struct fake_world *, int64_t ms);

@@ -156,6 +156,26 @@ void fanout_send(struct hub *h, struct fanout *f, struct session *x)
         session_dispatch(h, x, form_for(f, x));
 }
 
+void fanout_give(struct hub *h, struct fanout *f, struct hold *hold)
+{
+    if (!hold->catchup)
+        fanout_send(h, f, hold->session);
+    else if (f->row && f->row->dispatch && !f->ephemeral && hold->session->state == SESSION_OPEN)
+        catchup_queue_payload(h, hold, form_for(f, hold->session));
+}
+
+static bool concerns(const struct fanout *f, struct hold *hold, const struct replica_channel *c)
+{
+    return session_has_intent(hold->session, f->row->intent) && (!c || hold_views(hold, c)) &&
+           (!f->permission || hold_permits(hold, f->permission));
+}
+
+bool fanout_concerns(const struct fanout *f, struct hold *hold)
+{
+    struct replica_channel *c = f->channel_id ? replica_channel(hold->scope->replica, f->channel_id) : NULL;
+    return f->row && f->row->dispatch && (c || !f->channel_id) && concerns(f, hold, c);
+}
+
 void fanout_all(struct hub *h, struct fanout *f, struct scope *s, const struct user *except)
 {
     struct replica_channel *c = f->channel_id ? replica_channel(s->replica, f->channel_id) : NULL;
@@ -163,12 +183,8 @@ void fanout_all(struct hub *h, struct fanout *f, struct scope *s, const struct u
         return;
     struct hold *hold;
     DL_FOREACH(s->holds, hold)
-    {
-        struct session *x = hold->session;
-        if (hold->attached && x->user != except && session_has_intent(x, f->row->intent) &&
-            (!c || hold_views(hold, c)) && (!f->permission || hold_permits(hold, f->permission)))
-            fanout_send(h, f, x);
-    }
+    if (hold->attached && hold->session->user != except && concerns(f, hold, c))
+        fanout_give(h, f, hold);
 }
 
 void fanout_end(struct hub *h, struct fanout *f)

@@ -30,11 +30,13 @@ void hub_destroy(struct hub *h)
         DL_DELETE(h->connections, c);
         if (c->session)
             c->session->connection = NULL;
+        move_forget(h, c);
         free(c);
     }
     while (h->sessions)
         session_end(h, h->sessions);
     sessions_reap(h);
+    moves_clear(h);
     struct scope *s, *next_scope;
     HASH_ITER(hh, h->scopes, s, next_scope)
     scope_drop(h, s);
@@ -119,6 +121,7 @@ void hub_settle(struct hub *h)
         s->dirty = false;
         wake(h, s);
     }
+    moves_settle(h);
     if (h->some_new)
         sessions_open(h);
     sessions_reap(h);
@@ -144,6 +147,7 @@ void hub_tick(struct hub *h, int64_t now_ms)
         h->slow_at = now_ms + SLOW_CHECK_MS;
         connections_check(h);
         sessions_check(h);
+        moves_check(h);
         unload_idle(h);
     }
     hub_settle(h);

@@ -10,6 +10,7 @@
 #include "hubbub/v1/feeds.pb-c.h"
 #include "hubbub/v1/gateway.pb-c.h"
 #include "hubbub/v1/presence.pb-c.h"
+#include "lib/base/arena.h"
 #include "lib/base/status.h"
 #include "lib/wire/wire.h"
 #include <stddef.h>
@@ -45,10 +46,18 @@ struct hub_io {
     void (*heads)(void *user, uint64_t ticket, bool has_token, uint64_t token);
     void (*read)(void *user, uint64_t ticket, uint64_t scope_id, uint64_t after);
     void (*snapshot)(void *user, uint64_t ticket, uint64_t guild_id, const uint64_t *user_ids, size_t n);
-    void (*open)(void *user, uint64_t ticket, const char *token);
+    /* identify: false when the session moves here and was counted before. */
+    void (*open)(void *user, uint64_t ticket, const char *token, bool identify);
     void (*member)(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user_id);
     void (*members)(void *user, uint64_t ticket, const Hubbub__V1__SearchMembersRequest *);
     void (*presences)(void *user, uint64_t ticket, const uint64_t *user_ids, size_t n);
+    /* Questions to the other gateways. take: to the session's owner, or whoever has it (again: to all of them, for all
+     * that answered said that it moved on). confirm: to the one that `from` of hub_on_take names. take NULL: there are
+     * none. */
+    void (*take)(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq, bool again);
+    void (*confirm)(void *user, uint64_t ticket, uint64_t from, const char *session_id, uint64_t hop);
+    /* The session goes on elsewhere: it is beaten for no longer, and nobody is told. */
+    void (*presence_moved)(void *user, const char *session_id);
     /* Redis topics, counted by the rim. */
     void (*subscribe)(void *user, bool on, enum hub_topic, uint64_t id);
     /* A session opened, changed its presence, moved guilds, or ended for good; the rim batches these and the beats. */
@@ -97,21 +106,47 @@ void hub_on_snapshot(struct hub *, uint64_t ticket, status st, const Hubbub__V1_
 /* Open with ST_RATE_LIMITED: op 9 false, the bot identifies too often. */
 void hub_on_open(struct hub *, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *, int64_t now_ms);
 void hub_on_member(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *, int64_t now_ms);
-void hub_on_members(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SearchMembersResponse *, int64_t now_ms);
+void hub_on_members(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SearchMembersResponse *,
+                    int64_t now_ms);
 void hub_on_presences(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *,
                       int64_t now_ms);
+
+/* ---- Sessions that move between gateways: core/move.c --------------------------------------------------------------
+ */
+/* In the order in which one answer goes before another. */
+enum hub_take {
+    HUB_TAKE_UNKNOWN, /* nobody has it: op 9 */
+    HUB_TAKE_MOVED,   /* it was here, and went on elsewhere */
+    HUB_TAKE_INVALID, /* it cannot be resumed: op 9 */
+    HUB_TAKE_FUTURE,  /* of a seq that was never sent: 4007 */
+    HUB_TAKE_UNSURE,  /* it is just being taken here, or somebody did not answer: the client tries again */
+    HUB_TAKE_TAKEN,
+};
+/* Another gateway asks. *ret lives in the arena and in the hub, until the next call. */
+void hub_take(struct hub *, const Hubbub__V1__TakeSessionRequest *, struct arena *,
+              Hubbub__V1__TakeSessionResponse *ret, int64_t now_ms);
+/* True, also when it is asked again: the session is the caller's. */
+bool hub_confirm(struct hub *, const Hubbub__V1__ConfirmMoveRequest *, int64_t now_ms);
+/* The answer to io.take, put together of all that were asked; from: not 0, for io.confirm. */
+void hub_on_take(struct hub *, uint64_t ticket, enum hub_take, uint64_t from, const Hubbub__V1__SessionMove *,
+                 int64_t now_ms);
+/* st != ST_OK: not known; it is asked again. */
+void hub_on_confirm(struct hub *, uint64_t ticket, status st, bool ok, int64_t now_ms);
 /* What the bus brought, and what an own call's trailer brought: the same door. */
 void hub_on_bus(struct hub *, const Hubbub__V1__BusMessage *, int64_t now_ms);
 /* Redis came or went: the digest is asked at once, and every second (150 ms while it is away). */
 void hub_on_bus_state(struct hub *, bool connected, int64_t now_ms);
 
-/* Drain: op 7 to every session within window_ms, in random order; new connections get op 7 at once. */
-void hub_drain(struct hub *, int64_t window_ms, int64_t now_ms);
+/* Drain: op 7 to every connection, in random order and evenly within window_ms, but never more than per_second of them
+ * a second; new connections get op 7 at once. Sessions stay, to be taken by other gateways. Returns in how many
+ * milliseconds the last op 7 goes out. */
+int64_t hub_drain(struct hub *, int64_t window_ms, int64_t per_second, int64_t now_ms);
 /* The guild of a channel in a loaded replica, 0 when unknown: the routing key of a call. */
 uint64_t hub_guild_of_channel(const struct hub *, uint64_t channel_id);
 
 struct hub_stats {
     uint32_t connections, sessions, sessions_detached, guilds, scopes;
     uint64_t dispatched, resumed, identified, gaps, reads, resets, ring_evictions, invalid_sessions;
+    uint64_t moved_in, moved_out, moves_failed;
 };
 void hub_stats(const struct hub *, struct hub_stats *ret);

@@ -154,7 +154,7 @@ static void send_presence(struct hub *h, struct hold *hold, const Hubbub__V1__Pr
     struct fanout f;
     fanout_begin(&f, &e, 0);
     f.ephemeral = true;
-    fanout_send(h, &f, hold->session);
+    fanout_give(h, &f, hold);
     fanout_end(h, &f);
 }
 

@@ -190,15 +190,32 @@ static bool is_opening(enum session_state state)
     return state == SESSION_NEW || state == SESSION_ASKED || state == SESSION_GATHERING;
 }
 
-/* The one place where a session's state changes: which lists it is on follows from it. */
-static void set_state(struct hub *h, struct session *x, enum session_state state)
+/* Another of its id may be there: the frozen one that it is to take the place of. */
+void session_list(struct hub *h, struct session *x)
+{
+    struct session *other;
+    HASH_FIND_STR(h->by_session_id, x->id, other);
+    if (other)
+        return;
+    HASH_ADD_STR(h->by_session_id, id, x);
+    x->listed = true;
+}
+
+/* Which lists it is on follows from the state. */
+void session_set_state(struct hub *h, struct session *x, enum session_state state)
 {
     if (is_opening(x->state) && !is_opening(state))
         DL_DELETE2(h->opening, x, prev_opening, next_opening);
-    if (x->state == SESSION_OPEN)
+    if (x->state == SESSION_OPEN && x->arrival)
+        DL_DELETE2(h->adopting, x, prev_opening, next_opening);
+    if (state == SESSION_OPEN && x->arrival)
+        DL_APPEND2(h->adopting, x, prev_opening, next_opening);
+    if (state == SESSION_OPEN && !x->listed)
+        session_list(h, x);
+    if (state == SESSION_ENDED && x->listed) {
         HASH_DEL(h->by_session_id, x);
-    if (state == SESSION_OPEN)
-        HASH_ADD_STR(h->by_session_id, id, x);
+        x->listed = false;
+    }
     if (state == SESSION_NEW)
         h->some_new = true;
     if (state == SESSION_ENDED) {
@@ -215,11 +232,21 @@ static void name_session(struct hub *h, struct session *x)
     snprintf(x->id, sizeof x->id, "%016" PRIx64 "%016" PRIx64 "-%s", a, b, h->config.gateway_id);
 }
 
-static struct session *session_create(struct hub *h, struct hub_connection *c, const char *token)
+static const char *without_scheme(const char *token)
+{
+    return strncmp(token, "Bot ", 4) == 0 ? token + 4 : token;
+}
+
+struct session *session_create(struct hub *h, struct hub_connection *c, const char *token, const char *session_id)
 {
     struct session *x = memory_zeroed(sizeof *x);
-    name_session(h, x);
-    x->token = memory_strdup(token);
+    if (session_id) {
+        snprintf(x->id, sizeof x->id, "%s", session_id);
+        session_list(h, x);
+    } else {
+        name_session(h, x);
+    }
+    x->token = memory_strdup(without_scheme(token));
     x->version = c->version;
     x->identified_at = x->not_before = h->now;
     x->status = memory_strdup("online");
@@ -241,6 +268,7 @@ static void session_free(struct hub *h, struct session *x)
     if (x->user)
         user_unwatch(h, x->user, x);
     ring_finish(&x->ring, h);
+    move_finish(x);
     memory_free_message(x->opened);
     free(x->token);
     free(x->status);
@@ -263,8 +291,10 @@ void session_detach(struct hub *h, struct session *x)
         x->connection->session = NULL;
     x->connection = NULL;
     x->detached_at = h->now;
-    if (x->state != SESSION_OPEN)
+    if (x->state != SESSION_OPEN && x->state != SESSION_FROZEN)
         session_end(h, x);
+    else if (x->arrival && !move_is_confirming(x))
+        session_end(h, x); /* its owner has it still */
 }
 
 static void show_presence(struct hub *h, struct session *x, bool closed);
@@ -282,7 +312,7 @@ void session_end(struct hub *h, struct session *x)
     members_forget(h, x);
     if (x->presence_shown)
         show_presence(h, x, true);
-    set_state(h, x, SESSION_ENDED);
+    session_set_state(h, x, SESSION_ENDED);
 }
 
 void session_invalidate(struct hub *h, struct session *x)
@@ -306,7 +336,7 @@ void session_dispatch(struct hub *h, struct session *x, struct hub_payload *p)
     x->s++;
     h->stats.dispatched++;
     h->stats.ring_evictions += ring_put(&x->ring, h, p, x->s);
-    if (x->connection)
+    if (x->connection && !x->arrival)
         connection_send(h, x->connection, p, x->s);
 }
 
@@ -342,7 +372,7 @@ void sessions_show(struct hub *h)
     h->some_presence = false;
     struct session *x;
     DL_FOREACH(h->sessions, x)
-    if (x->presence_dirty && x->state == SESSION_OPEN && x->connection)
+    if (x->presence_dirty && x->state == SESSION_OPEN && x->connection && !x->arrival)
         show_presence(h, x, false);
 }
 
@@ -380,9 +410,18 @@ static const char *client_of(const Hubbub__V1__Identify *d)
 /* ---- IDENTIFY
  * -------------------------------------------------------------------------------------------------------- */
 
-static const char *without_scheme(const char *token)
+void session_configure(struct hub *h, struct session *x, const Hubbub__V1__Identify *d)
 {
-    return strncmp(token, "Bot ", 4) == 0 ? token + 4 : token;
+    x->has_intents = d->has_intents;
+    x->intents = d->intents;
+    x->compress = d->compress.len == 4 && memcmp(d->compress.data, "true", 4) == 0;
+    x->large_threshold = d->has_large_threshold ? d->large_threshold : 0;
+    if (d->n_shard == 2) {
+        x->shard = d->shard[0];
+        x->n_shards = d->shard[1];
+    }
+    if (d->presence)
+        session_set_presence(h, x, d->presence);
 }
 
 void session_identify(struct hub *h, struct hub_connection *c, const Hubbub__V1__Identify *d)
@@ -392,18 +431,9 @@ void session_identify(struct hub *h, struct hub_connection *c, const Hubbub__V1_
         connection_invalidate(h, c);
         return;
     }
-    struct session *x = session_create(h, c, without_scheme(d->token));
-    x->has_intents = d->has_intents;
-    x->intents = d->intents;
-    x->compress = d->compress.len == 4 && memcmp(d->compress.data, "true", 4) == 0;
-    x->large_threshold = d->has_large_threshold ? d->large_threshold : 0;
+    struct session *x = session_create(h, c, d->token, NULL);
     x->client = client_of(d);
-    if (d->n_shard == 2) {
-        x->shard = d->shard[0];
-        x->n_shards = d->shard[1];
-    }
-    if (d->presence)
-        session_set_presence(h, x, d->presence);
+    session_configure(h, x, d);
 }
 
 /* Every intent of PROTOCOL section 8 that a bot may ask for. */
@@ -448,8 +478,8 @@ static void ask_open(struct hub *h, struct session *x)
     struct ticket *t = ticket_create(h, TICKET_OPEN);
     t->session = x;
     x->ticket = t;
-    set_state(h, x, SESSION_ASKED);
-    h->io.open(h->io.user, t->id, x->token);
+    session_set_state(h, x, SESSION_ASKED);
+    h->io.open(h->io.user, t->id, x->token, !x->move);
 }
 
 /* Asks those whose turn it is; gives up on those that waited too long. */
@@ -475,7 +505,7 @@ void session_restart(struct hub *h, struct session *x)
         x->ticket->session = NULL;
     x->ticket = NULL;
     x->not_before = h->now + hub_backoff(h, &x->backoff_ms);
-    set_state(h, x, SESSION_NEW);
+    session_set_state(h, x, SESSION_NEW);
 }
 
 static void adopt_identity(struct session *x, const Hubbub__V1__OpenSessionResponse *r)
@@ -550,7 +580,7 @@ static void fold_open(struct hub *h, struct session *x, const struct ticket *t,
     }
     if (!x->user)
         x->user = user_watch(h, x->identity.user_id, x);
-    if (!x->identity.bot && connected_sessions(x->user) >= USER_SESSIONS_MAX) {
+    if (!x->identity.bot && !x->move && connected_sessions(x->user) >= USER_SESSIONS_MAX) {
         fail(h, x, 4015, "Too many sessions");
         return;
     }
@@ -560,7 +590,7 @@ static void fold_open(struct hub *h, struct session *x, const struct ticket *t,
     }
     memory_free_message(x->opened);
     x->opened = memory_copy_message(r);
-    set_state(h, x, SESSION_GATHERING);
+    session_set_state(h, x, SESSION_GATHERING);
     session_try(h, x);
 }
 
@@ -630,20 +660,8 @@ static void send_guilds(struct hub *h, struct session *x)
     }
 }
 
-static void open_session(struct hub *h, struct session *x)
+static void reconcile_all(struct hub *h, struct session *x)
 {
-    struct hold *hold, *next;
-    HASH_ITER(hh, x->holds, hold, next)
-    if (hold->membership && hold->membership->none)
-        hold_drop(h, hold);
-    set_state(h, x, SESSION_OPEN);
-    h->stats.identified++;
-    ready_send(h, x);
-    attach_all(h, x);
-    send_guilds(h, x);
-    mark_presence(h, x);
-    memory_free_message(x->opened);
-    x->opened = NULL;
     struct membership *m, *next_membership;
     HASH_ITER(hh, x->user->memberships, m, next_membership)
     {
@@ -651,6 +669,27 @@ static void open_session(struct hub *h, struct session *x)
         if (s)
             session_reconcile(h, x, s);
     }
+}
+
+static void open_session(struct hub *h, struct session *x)
+{
+    struct hold *hold, *next;
+    HASH_ITER(hh, x->holds, hold, next)
+    if (hold->membership && hold->membership->none)
+        hold_drop(h, hold);
+    if (x->move) {
+        move_attach(h, x);
+    } else {
+        session_set_state(h, x, SESSION_OPEN);
+        h->stats.identified++;
+        ready_send(h, x);
+        attach_all(h, x);
+        send_guilds(h, x);
+        mark_presence(h, x);
+    }
+    memory_free_message(x->opened);
+    x->opened = NULL;
+    reconcile_all(h, x);
 }
 
 void session_try(struct hub *h, struct session *x)
@@ -772,12 +811,31 @@ static void take_over(struct hub *h, struct session *x, struct hub_connection *c
     x->version = c->version;
 }
 
-/* What is lost to the ring cannot be replayed: the session is of no use to anybody. */
+void session_replay(struct hub *h, struct session *x, int64_t seq)
+{
+    if (!ring_can_replay(&x->ring, seq)) {
+        session_invalidate(h, x);
+        return;
+    }
+    struct replay to = {h, x->connection};
+    ring_replay(&x->ring, seq, replay_one, &to);
+    Hubbub__V1__Empty nothing = HUBBUB__V1__EMPTY__INIT;
+    struct hub_payload *resumed = payload_dispatch("RESUMED", &hubbub__v1__empty__wire, &nothing);
+    session_dispatch(h, x, resumed);
+    hub_payload_unref(h, resumed);
+    h->stats.resumed++;
+    mark_presence(h, x);
+}
+
 void session_resume(struct hub *h, struct hub_connection *c, const Hubbub__V1__Resume *d)
 {
     struct session *x;
     HASH_FIND_STR(h->by_session_id, d->session_id, x);
-    if (!x || strcmp(x->token, without_scheme(d->token)) != 0) {
+    if (!x) {
+        move_ask(h, c, d);
+        return;
+    }
+    if (strcmp(x->token, without_scheme(d->token)) != 0) {
         h->stats.invalid_sessions++;
         connection_invalidate(h, c);
         return;
@@ -786,19 +844,16 @@ void session_resume(struct hub *h, struct hub_connection *c, const Hubbub__V1__R
         connection_close(h, c, 4007, "Invalid seq");
         return;
     }
-    take_over(h, x, c);
-    if (!ring_can_replay(&x->ring, d->seq)) {
-        session_invalidate(h, x);
+    if (x->arrival) { /* it is just moving in, for another socket */
+        connection_close(h, c, 4000, "Try again later");
         return;
     }
-    struct replay to = {h, c};
-    ring_replay(&x->ring, d->seq, replay_one, &to);
-    Hubbub__V1__Empty nothing = HUBBUB__V1__EMPTY__INIT;
-    struct hub_payload *resumed = payload_dispatch("RESUMED", &hubbub__v1__empty__wire, &nothing);
-    session_dispatch(h, x, resumed);
-    hub_payload_unref(h, resumed);
-    h->stats.resumed++;
-    mark_presence(h, x);
+    if (x->state == SESSION_FROZEN) {
+        move_back(h, x, c, d);
+        return;
+    }
+    take_over(h, x, c);
+    session_replay(h, x, d->seq);
 }
 
 /* ---- Time
@@ -809,7 +864,7 @@ void sessions_check(struct hub *h)
     struct session *x, *next;
     DL_FOREACH_SAFE(h->sessions, x, next)
     {
-        if (x->connection || x->state != SESSION_OPEN)
+        if (x->connection || x->arrival || (x->state != SESSION_OPEN && x->state != SESSION_FROZEN))
             continue;
         int64_t gone = h->now - x->detached_at;
         if (gone >= h->config.session_linger_ms)

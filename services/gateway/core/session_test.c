@@ -775,7 +775,7 @@ END_TEST
 START_TEST(drain_asks_everybody_to_reconnect)
 {
     struct fake_client *a = fake_open(w, 0), *b = fake_open(w, 1);
-    hub_drain(w->hub, 1000, w->now);
+    ck_assert_int_eq(hub_drain(w->hub, 1000, 100, w->now), 1000);
     struct fake_client *late = fake_connect(w);
     ck_assert_uint_eq(fake_count_op(late, 7), 1);
     fake_run(w, 1200);
@@ -784,6 +784,26 @@ START_TEST(drain_asks_everybody_to_reconnect)
     ck_assert_uint_eq(a->close_code, 0);
     fake_run(w, 6000);
     ck_assert_uint_eq(a->close_code, 4000);
+}
+END_TEST
+
+START_TEST(a_drain_sends_no_more_away_than_it_may)
+{
+    struct fake_client *all[40];
+    unsigned told = 0, before = 0;
+    for (unsigned i = 0; i < 40; i++)
+        all[i] = fake_open(w, i % 3);
+    ck_assert_int_eq(hub_drain(w->hub, 100, 20, w->now), 2000); /* a window that is too short for so many */
+    for (unsigned second = 0; second < 2; second++, before = told) {
+        fake_run(w, 1000);
+        told = 0;
+        for (unsigned i = 0; i < 40; i++)
+            told += fake_count_op(all[i], 7);
+        ck_assert_uint_le(told - before, 21); /* the step of 100 ms in which they go out */
+    }
+    fake_run(w, 200);
+    for (unsigned i = 0; i < 40; i++)
+        ck_assert_uint_eq(fake_count_op(all[i], 7), 1);
 }
 END_TEST
 
@@ -826,6 +846,7 @@ int main(void)
         members_are_answered_in_chunks,
         revoked_tokens_end_their_sessions,
         drain_asks_everybody_to_reconnect,
+        a_drain_sends_no_more_away_than_it_may,
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(t, tests[i]);

@@ -2,6 +2,7 @@
  *
  *   connection.c  sockets: frames, ops, close codes, heartbeat and identify timers
  *   session.c     sessions: every state change, opening, RESUME, linger, holds; users and their memberships
+ *   move.c        sessions that go from one gateway to another
  *   cursor.c      scopes: generation, digest, entries in order, reads, loads (FEEDS.md: the gateway's cursor)
  *   apply.c       what an entry does, once its turn has come: fold into the replica, then fan out
  *   fanout.c      payloads: encode once, intents, visibility, message content
@@ -42,6 +43,10 @@ enum {
     PRESENCE_MEMBERS_MAX = 250, /* a larger guild tells of presences to bots and to those who subscribed */
     WATCHED_MAX = 1000,         /* members that a session may subscribe to */
     CATCHUP_RANGE_MAX = 10000,
+    CATCHUP_PAYLOADS_MAX = 1024,
+    MOVE_BYTES_MAX = 3 * 1024 * 1024, /* what is handed over of a ring; more: op 9 */
+    MOVED_MAX = 100000,               /* sessions that are remembered to have gone elsewhere */
+    CONFIRMS_MAX = 6,
     SNAPSHOT_USERS_MAX = 1000,
     USER_SESSIONS_MAX = 50,
     TOKEN_BYTES_MAX = 256,
@@ -74,6 +79,8 @@ enum ticket_kind {
     TICKET_MEMBER,
     TICKET_PRESENCES,
     TICKET_MEMBERS,
+    TICKET_TAKE,
+    TICKET_CONFIRM,
     TICKET_KINDS
 };
 
@@ -83,10 +90,11 @@ struct ticket {
     uint64_t id;
     enum ticket_kind kind;
     uint64_t scope_id, incarnation, user_id;
-    struct session *session;     /* cleared when it ends */
-    struct members_ask *members; /* cleared when it ends */
-    struct hold *hold;           /* cleared when it is dropped */
-    bool has_token;              /* heads */
+    struct session *session;       /* cleared when it ends */
+    struct members_ask *members;   /* cleared when it ends */
+    struct hold *hold;             /* cleared when it is dropped */
+    struct resumption *resumption; /* cleared when its socket goes */
+    bool has_token;                /* heads */
     uint64_t token;
     uint64_t after;  /* read */
     uint64_t *users; /* snapshot: for whom */
@@ -159,7 +167,9 @@ struct catchup {
     int64_t not_before;
     unsigned backoff_ms;
     struct ticket *ticket;
-    struct held_entries queue; /* what the scope applied meanwhile */
+    struct held_entries queue;     /* what the scope applied meanwhile: of a user or a DM */
+    struct hub_payload **payloads; /* ... and what a guild sent the session meanwhile */
+    unsigned n_payloads, cap_payloads;
 };
 
 /* A session's tie to a scope: it keeps the scope loaded. */
@@ -185,9 +195,20 @@ struct hold {
 
 /* ---- Sessions and connections ------------------------------------------------------------------------------------ */
 
-/* NEW: an open is to be asked for. ASKED: in flight. GATHERING: answered, waits for its scopes. OPEN: READY was sent.
- * ENDED: to be freed when the turn settles. The first three are on hub.opening. */
-enum session_state { SESSION_NEW, SESSION_ASKED, SESSION_GATHERING, SESSION_OPEN, SESSION_ENDED };
+/* NEW: an open is to be asked for. ASKED: in flight. GATHERING: answered, waits for its scopes. OPEN: READY was sent,
+ * or it was attached where another gateway left off. FROZEN: another gateway took it, and has not confirmed. ENDED: to
+ * be freed when the turn settles. The first three are on hub.opening; an OPEN one that still moves in, on hub.adopting.
+ */
+enum session_state { SESSION_NEW, SESSION_ASKED, SESSION_GATHERING, SESSION_OPEN, SESSION_FROZEN, SESSION_ENDED };
+
+/* A RESUME of a session that is not here. */
+struct resumption {
+    struct hub_connection *connection;
+    struct ticket *ticket;
+    char *token, *session_id;
+    int64_t seq;
+    bool again;
+};
 
 struct session {
     enum session_state state;
@@ -207,7 +228,12 @@ struct session {
     struct ticket *ticket;
     Hubbub__V1__OpenSessionResponse *opened; /* until READY */
     struct hold *holds;
-    int64_t s; /* of the last dispatch */
+    int64_t s;    /* of the last dispatch */
+    uint64_t hop; /* how often it was taken */
+    bool listed;  /* on hub.by_session_id */
+    /* Moving in: what was handed over, until the client has it; nothing is sent before. FROZEN: what is handed over. */
+    Hubbub__V1__SessionMove *move;
+    struct arrival *arrival; /* moving in: move.c's */
     unsigned n_members_asks, n_watched;
     struct ring ring;
     char *status;
@@ -215,7 +241,7 @@ struct session {
     const char *client;
     bool presence_dirty, presence_shown;
     struct session *prev_of_user, *next_of_user, *prev_opening, *next_opening, *prev, *next;
-    UT_hash_handle hh; /* hub.by_session_id, from OPEN on */
+    UT_hash_handle hh; /* hub.by_session_id, from OPEN on; one that moves in, from the first */
 };
 
 struct hub_connection {
@@ -223,9 +249,10 @@ struct hub_connection {
     int version;
     bool closing;
     struct session *session;
-    int64_t beat_at;              /* the last heartbeat, or the connect */
-    int64_t identify_due;         /* without a session */
-    int64_t reconnect_at, cut_at; /* drain: when op 7 goes out, and when the socket is closed; 0: not yet */
+    struct resumption *resumption; /* other gateways are asked */
+    int64_t beat_at;               /* the last heartbeat, or the connect */
+    int64_t identify_due;          /* without a session */
+    int64_t reconnect_at, cut_at;  /* drain: when op 7 goes out, and when the socket is closed; 0: not yet */
     int64_t window_start;
     unsigned window_frames;
     int64_t presence_start;
@@ -243,7 +270,8 @@ struct hub {
 
     struct hub_connection *connections;
     unsigned n_connections;
-    struct session *sessions, *ended, *by_session_id, *opening;
+    struct session *sessions, *ended, *by_session_id, *opening, *adopting;
+    struct moved *moved; /* move.c */
     unsigned n_sessions;
     bool some_presence, some_new;
     struct user *users;
@@ -300,6 +328,16 @@ void session_dispatch(struct hub *, struct session *, struct hub_payload *);
 /* Sends READY and attaches, when everything it waits for is there. */
 void session_try(struct hub *, struct session *);
 void session_restart(struct hub *, struct session *);
+/* The one place where a session's state changes. */
+void session_set_state(struct hub *, struct session *, enum session_state);
+/* For IDENTIFY (session_id NULL) and for one that moves in. */
+struct session *session_create(struct hub *, struct hub_connection *, const char *token, const char *session_id);
+/* Intents, shard and presence. */
+void session_configure(struct hub *, struct session *, const Hubbub__V1__Identify *);
+/* Everything after seq, then RESUMED. What is lost to the ring cannot be replayed: the session is ended by op 9. */
+void session_replay(struct hub *, struct session *, int64_t seq);
+/* Into hub.by_session_id. */
+void session_list(struct hub *, struct session *);
 void sessions_open(struct hub *);
 void sessions_check(struct hub *);
 void sessions_reap(struct hub *);
@@ -321,6 +359,23 @@ struct membership *user_membership(struct user *, uint64_t guild_id, bool create
 /* member NULL: none. */
 void membership_set(struct membership *, const Hubbub__V1__Member *, uint64_t pos);
 bool membership_valid(const struct membership *, const struct scope *);
+
+/* move.c */
+/* A RESUME of a session that is not here: the others are asked. */
+void move_ask(struct hub *, struct hub_connection *, const Hubbub__V1__Resume *);
+/* ... that is FROZEN here: it goes on here, unless who took it confirms first. */
+void move_back(struct hub *, struct session *frozen, struct hub_connection *, const Hubbub__V1__Resume *);
+/* The socket is gone. */
+void move_forget(struct hub *, struct hub_connection *);
+/* Everything that the session needs is here: attaches it where it was. */
+void move_attach(struct hub *, struct session *);
+/* Asks for confirmation for those that have caught up. */
+void moves_settle(struct hub *);
+/* Whether it was confirmed, or may have been: it is not given up with its socket. */
+bool move_is_confirming(const struct session *);
+void move_finish(struct session *);
+void moves_check(struct hub *);
+void moves_clear(struct hub *);
 
 /* cursor.c */
 struct scope *scope_find(const struct hub *, uint64_t scope_id);
@@ -347,6 +402,8 @@ void catchup_start(struct hub *, struct hold *, uint64_t position);
 void catchup_drop(struct hub *, struct hold *);
 /* Queues an entry behind the catch-up. False: over the bound, the session was invalidated. */
 bool catchup_queue(struct hub *, struct hold *, const Hubbub__V1__FeedEntry *);
+/* Queues what a guild sends behind the catch-up; over the bound the session is invalidated. */
+void catchup_queue_payload(struct hub *, struct hold *, struct hub_payload *);
 /* False when it fell out at once. */
 bool held_put(struct held_entries *, const Hubbub__V1__FeedEntry *);
 Hubbub__V1__FeedEntry *held_pop(struct held_entries *);
@@ -354,7 +411,7 @@ void held_clear(struct held_entries *);
 
 /* apply.c */
 void apply_entry(struct hub *, struct scope *, const Hubbub__V1__FeedEntry *);
-/* An entry of a user's or a DM's feed, to one session. False: it dropped the hold. */
+/* An entry of a feed, to one session. False: it dropped the hold, or ended the session. */
 bool apply_held_entry(struct hub *, struct hold *, const Hubbub__V1__FeedEntry *);
 void apply_ephemeral(struct hub *, const Hubbub__V1__Event *);
 
@@ -378,6 +435,10 @@ struct fanout {
 void fanout_begin(struct fanout *, const Hubbub__V1__Event *, uint64_t channel_id);
 /* To one session, whether it views the channel or not, when it has the intent. */
 void fanout_send(struct hub *, struct fanout *, struct session *);
+/* ... or behind its catch-up of the guild. */
+void fanout_give(struct hub *, struct fanout *, struct hold *);
+/* Whether it is for the session, as far as intents, the view of the channel and the permission go. */
+bool fanout_concerns(const struct fanout *, struct hold *);
 /* To every attached session that views it, but `except`. */
 void fanout_all(struct hub *, struct fanout *, struct scope *, const struct user *except);
 void fanout_end(struct hub *, struct fanout *);

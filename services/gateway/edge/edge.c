@@ -8,6 +8,7 @@
 #include "services/gateway/edge/admit.h"
 #include "services/gateway/edge/connection.h"
 #include "services/gateway/edge/identity.h"
+#include "services/gateway/edge/peers.h"
 #include "services/gateway/edge/rim.h"
 #include "services/gateway/edge/socket.h"
 #include <string.h>
@@ -77,6 +78,9 @@ static struct core_metric {
     NUMBER(COUNTER, "resets_total", "Feeds given up and loaded again", resets),
     NUMBER(COUNTER, "ring_evictions_total", "Events that fell out of a replay ring", ring_evictions),
     NUMBER(COUNTER, "invalid_sessions_total", "op 9 sent", invalid_sessions),
+    NUMBER(COUNTER, "sessions_moved_in_total", "Sessions that came from another gateway", moved_in),
+    NUMBER(COUNTER, "sessions_moved_out_total", "Sessions that another gateway took", moved_out),
+    NUMBER(COUNTER, "session_moves_failed_total", "Tries to move a session that came to nothing", moves_failed),
 #undef NUMBER
 };
 enum { CORE_METRICS = sizeof core_metrics / sizeof core_metrics[0] };
@@ -139,10 +143,18 @@ static void on_before_poll(uv_prepare_t *prepare)
     settle_turn(prepare->data);
 }
 
+/* Nobody is left who would come back to a session of ours by way of another gateway. */
+static bool nothing_to_hand_over(struct edge *e, int64_t now)
+{
+    struct hub_stats stats;
+    hub_stats(e->hub, &stats);
+    return !stats.sessions || (now >= e->told_all_ms && !(e->peers && peers_take_over(e->peers, now)));
+}
+
 static void drain_step(struct edge *e, int64_t now)
 {
     bool idle = !e->n_sockets && !e->n_connections;
-    if (!e->closing_all && (idle || now >= e->drain_until_ms)) {
+    if (!e->closing_all && ((idle && nothing_to_hand_over(e, now)) || now >= e->drain_until_ms)) {
         e->closing_all = true;
         e->drain_until_ms = now + CLOSING_MS;
         socket_close_all(e, CLOSE_RECONNECT, "Going away.");
@@ -277,6 +289,7 @@ bool edge_start(struct edge *e)
     e->chat = rpc_group_create(e->rpc, e->config->chat_targets);
     e->presence = rpc_group_create(e->rpc, e->config->presence_targets);
     e->media = rpc_group_create(e->rpc, e->config->media_targets);
+    e->peers = peers_create(e);
     e->rim = rim_create(e);
     e->flush = flush_create(e, e->config->io_uring);
     e->bus = bus_subscriber_create(e->loop, e->config->redis_url, &events, e);
@@ -284,7 +297,7 @@ bool edge_start(struct edge *e)
         return false;
     e->hub = make_hub(e);
     start_handles(e);
-    return listen_start(e);
+    return peer_door_start(e) && listen_start(e);
 }
 
 void edge_drain(struct edge *e, void (*stopped)(struct edge *))
@@ -292,12 +305,13 @@ void edge_drain(struct edge *e, void (*stopped)(struct edge *))
     int64_t now = clock_mono_ms();
     if (e->draining)
         return;
-    log_info("draining", LOG_I("sockets", e->n_sockets), LOG_I("window_ms", e->config->drain_ms));
     e->draining = true;
     e->stopped = stopped;
-    e->drain_until_ms = now + e->config->drain_ms;
-    listen_stop(e);
     connection_drain_all(e);
-    hub_drain(e->hub, e->config->drain_ms, now);
+    listen_stop(e);
+    int64_t window = hub_drain(e->hub, e->config->drain_ms, e->config->drain_per_second, now);
+    log_info("draining", LOG_I("sockets", e->n_sockets), LOG_I("window_ms", window));
+    e->told_all_ms = now + window;
+    e->drain_until_ms = e->told_all_ms + (e->peers ? e->config->handover_ms : 0);
     edge_touch(e);
 }

@@ -8,6 +8,7 @@
  *   upload.c      files of a multipart message          attachment.c  files back
  *   socket.c      one WebSocket (libwebsockets)         flush.c       what the sockets have to send, once a loop turn
  *   rim.c         hub_io: the core's questions          edge.c        start, tick, drain, metrics
+ *   peers.c       what the other gateways are asked     peer_door.c   ... and ask of this one
  *
  * Everything runs on the loop thread; nothing blocks. libwebsockets sees WebSocket traffic only: its own HTTP server
  * decodes a path before it can be routed, knows no chunked request bodies, keeps one sorted list of timers for all
@@ -39,8 +40,10 @@ struct edge_config {
     const char *public_url, *cdn_url; /* cdn_url "" means public_url */
     const char *gateway_id, *secret, *redis_url;
     const char *chat_targets, *presence_targets, *media_targets;
-    const char *trusted_proxies; /* comma list of addresses and networks whose X-Forwarded-For counts */
-    int64_t upload_bytes_max, send_queue_bytes_max, send_buffer_bytes, connections_max, drain_ms;
+    const char *rpc_listen, *gateway_targets; /* "" for a gateway that is alone */
+    const char *trusted_proxies;              /* comma list of addresses and networks whose X-Forwarded-For counts */
+    int64_t upload_bytes_max, send_queue_bytes_max, send_buffer_bytes, connections_max;
+    int64_t drain_ms, drain_per_second, handover_ms;
     int64_t heartbeat_interval_ms, session_linger_ms;
     bool io_uring;
 };
@@ -50,6 +53,8 @@ struct socket;
 struct flush;
 struct identity_cache;
 struct limits;
+struct peers;
+struct peer_door;
 struct rim;
 struct router;
 
@@ -71,6 +76,8 @@ struct edge {
     struct limits *limits; /* admit.h */
     struct flush *flush;
     struct rim *rim;
+    struct peers *peers; /* NULL: there are none */
+    struct peer_door *peer_door;
     struct wheel wheel;
     struct edge_listener listeners[EDGE_LISTENERS_MAX];
     unsigned n_listeners;
@@ -85,7 +92,7 @@ struct edge {
     uv_check_t after_poll;
     uv_prepare_t before_poll;
     uv_idle_t more; /* keeps the loop from sleeping while a flush is unfinished */
-    int64_t tick_due_us, next_look_ms, drain_until_ms;
+    int64_t tick_due_us, next_look_ms, told_all_ms, drain_until_ms;
     bool closing_all;
     void (*stopped)(struct edge *); /* the drain is over */
 };
@@ -101,8 +108,8 @@ void listen_stop(struct edge *);
 bool edge_start(struct edge *) MUST_CHECK;
 /* What the bus or an own call brought: token cache first, then the core. */
 void edge_on_bus(struct edge *, const Hubbub__V1__BusMessage *);
-/* No new sockets, op 7 to every session; after the window what is left is closed, presence is told, and `stopped` is
- * called: at most drain_ms + 4 s later. */
+/* No new sockets, op 7 to every session. When all have been told, sessions wait for handover_ms at most for another
+ * gateway to take them; then what is left is closed, presence is told, and `stopped` is called, 4 s later at most. */
 void edge_drain(struct edge *, void (*stopped)(struct edge *));
 static inline void edge_touch(struct edge *e)
 {

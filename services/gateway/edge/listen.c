@@ -147,6 +147,8 @@ bool listen_start(struct edge *e)
 void listen_stop(struct edge *e)
 {
     for (unsigned i = 0; i < e->n_listeners; i++) {
+        for (int n = 0; n < BACKLOG && accept_one(&e->listeners[i]); n++)
+            ; /* who is in the queue would be reset; a new gateway is a new try away */
         uv_poll_stop(&e->listeners[i].poll);
         uv_close((uv_handle_t *)&e->listeners[i].poll, NULL);
         close(e->listeners[i].fd);

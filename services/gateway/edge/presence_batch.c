@@ -14,6 +14,7 @@ struct row {
     Hubbub__V1__SessionPresence *full; /* as the core said it last */
     Hubbub__V1__SessionPresence beat;  /* only who it is: still alive */
     bool changed;                      /* tell the full form */
+    bool forgotten;                    /* while it was OUT */
     enum list list;
     int64_t told_ms;
     struct row *prev, *next;
@@ -105,8 +106,19 @@ void presence_batch_put(struct presence_batch *b, const Hubbub__V1__SessionPrese
     r->beat.user_id = p->user_id;
     r->beat.session_id = r->session_id;
     r->changed = true;
+    r->forgotten = false;
     if (r->list == ALIVE)
         move(b, r, DUE);
+}
+
+void presence_batch_forget(struct presence_batch *b, const char *session_id)
+{
+    struct row *r;
+    HASH_FIND_STR(b->rows, session_id, r);
+    if (r && r->list == OUT)
+        r->forgotten = true;
+    else if (r)
+        drop(b, r);
 }
 
 size_t presence_batch_take(struct presence_batch *b, int64_t now_ms, Hubbub__V1__SessionPresence **ret)
@@ -134,7 +146,7 @@ void presence_batch_done(struct presence_batch *b, bool arrived, int64_t now_ms)
         struct row *r = b->lists[OUT];
         if (!arrived)
             r->changed = true; /* whether it was heard is not known: say it all again */
-        if (!r->changed && r->full->closed)
+        if (r->forgotten || (!r->changed && r->full->closed))
             drop(b, r);
         else
             move(b, r, r->changed ? DUE : ALIVE);

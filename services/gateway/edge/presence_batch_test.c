@@ -83,6 +83,24 @@ START_TEST(closed_sessions_go_when_they_were_told)
 }
 END_TEST
 
+START_TEST(one_that_moved_away_is_not_spoken_of)
+{
+    put("a", "online", false);
+    put("b", "online", false);
+    presence_batch_take(batch, 0, out);
+    presence_batch_forget(batch, "a"); /* while it is on its way */
+    presence_batch_done(batch, false, 1);
+    ck_assert_uint_eq(presence_batch_take(batch, 2, out), 1);
+    ck_assert_str_eq(out[0]->session_id, "b");
+    presence_batch_done(batch, true, 3);
+    presence_batch_forget(batch, "b");
+    presence_batch_close_all(batch);
+    ck_assert_uint_eq(presence_batch_take(batch, 90000, out), 0);
+    put("b", "online", false); /* it came back */
+    ck_assert_uint_eq(presence_batch_take(batch, 90001, out), 1);
+}
+END_TEST
+
 START_TEST(no_guilds_is_said_as_guild_zero)
 {
     put("a", "nowhere", false);
@@ -122,6 +140,7 @@ int main(void)
     tcase_add_test(t, changes_go_once_then_beats);
     tcase_add_test(t, what_was_lost_is_said_again_in_full);
     tcase_add_test(t, closed_sessions_go_when_they_were_told);
+    tcase_add_test(t, one_that_moved_away_is_not_spoken_of);
     tcase_add_test(t, no_guilds_is_said_as_guild_zero);
     tcase_add_test(t, batches_are_bounded_and_everyone_gets_a_turn);
     suite_add_tcase(s, t);

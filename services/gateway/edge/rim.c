@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/gateway/edge/admit.h"
+#include "services/gateway/edge/peers.h"
 #include "services/gateway/edge/socket.h"
 #include <inttypes.h>
 #include <sodium.h>
@@ -134,6 +135,12 @@ static void on_open(void *user, const struct rpc_result *result)
         end_open(user, result->st, r);
 }
 
+/* One that moves here was counted when it began. */
+static void on_reopen(void *user, const struct rpc_result *result)
+{
+    end_open(user, result->st, (const Hubbub__V1__OpenSessionResponse *)result->response);
+}
+
 static void heads(void *user, uint64_t ticket, bool has_token, uint64_t token)
 {
     struct rim *r = user;
@@ -162,12 +169,13 @@ static void snapshot(void *user, uint64_t ticket, uint64_t guild_id, const uint6
     ask(r, r->edge->chat, guild_id, &hubbub__v1__feeds__snapshot__method, &request.base, ticket, 0, on_snapshot);
 }
 
-static void open_session(void *user, uint64_t ticket, const char *token)
+static void open_session(void *user, uint64_t ticket, const char *token, bool identify)
 {
     struct rim *r = user;
     Hubbub__V1__OpenSessionRequest request = HUBBUB__V1__OPEN_SESSION_REQUEST__INIT;
     request.token = (char *)token;
-    ask(r, r->edge->chat, 0, &hubbub__v1__feeds__open_session__method, &request.base, ticket, 0, on_open);
+    ask(r, r->edge->chat, 0, &hubbub__v1__feeds__open_session__method, &request.base, ticket, 0,
+        identify ? on_open : on_reopen);
 }
 
 static void member(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user_id)
@@ -195,6 +203,24 @@ static void presences(void *user, uint64_t ticket, const uint64_t *user_ids, siz
     request.n_user_ids = n;
     ask(r, r->edge->presence, 0, &hubbub__v1__presences__get__method, &request.base, ticket, READ_TIMEOUT_MS,
         on_presences);
+}
+
+static void take(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq, bool again)
+{
+    struct rim *r = user;
+    peers_take(r->edge->peers, ticket, session_id, token, seq, again);
+}
+
+static void confirm(void *user, uint64_t ticket, uint64_t from, const char *session_id, uint64_t hop)
+{
+    struct rim *r = user;
+    peers_confirm(r->edge->peers, ticket, from, session_id, hop);
+}
+
+static void presence_moved(void *user, const char *session_id)
+{
+    struct rim *r = user;
+    presence_batch_forget(r->presences, session_id);
 }
 
 static void subscribe(void *user, bool on, enum hub_topic topic, uint64_t id)
@@ -401,6 +427,9 @@ void rim_fill_io(struct rim *r, struct hub_io *ret)
         .member = member,
         .members = members,
         .presences = presences,
+        .take = r->edge->peers ? take : NULL,
+        .confirm = confirm,
+        .presence_moved = presence_moved,
         .subscribe = subscribe,
         .presence = presence,
         .send = send_frame,

@@ -26,6 +26,8 @@ size_t presence_batch_take(struct presence_batch *, int64_t now_ms, Hubbub__V1__
 /* The batch that was taken has arrived, or not: then it is due again. */
 void presence_batch_done(struct presence_batch *, bool arrived, int64_t now_ms);
 /* Presence forgot everything: all is due again. */
+/* The session goes on elsewhere: nothing is told of it any more. */
+void presence_batch_forget(struct presence_batch *, const char *session_id);
 void presence_batch_announce_all(struct presence_batch *);
 void presence_batch_close_all(struct presence_batch *);
 bool presence_batch_idle(const struct presence_batch *);
