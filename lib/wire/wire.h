@@ -106,7 +106,7 @@ struct wire_route {
     const char *response_body; /* a field's name, or "" */
     const char *bucket;
     int success;
-    bool multipart, reason;
+    bool multipart, reason, may_be_empty;
 };
 /* The only set field of an Event: its row in the field table (dispatch, intent), and the message. NULL when none is set. */
 const struct wire_field *wire_event_field(const struct wire_message *event_wire, const ProtobufCMessage *event, const ProtobufCMessage **ret_message);

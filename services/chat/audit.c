@@ -20,13 +20,15 @@ const char *const AUDIT_CHANNEL_FIELDS[] = {
 const char *const AUDIT_ROLE_FIELDS[] = {"name", "color", "hoist", "position", "permissions", "mentionable", NULL};
 const char *const AUDIT_MEMBER_FIELDS[] = {"nick", "communication_disabled_until", NULL};
 const char *const AUDIT_INVITE_FIELDS[] = {"code", "max_age", "max_uses", "uses", "temporary", NULL};
+const char *const AUDIT_WEBHOOK_FIELDS[] = {"name", "type", "channel_id", "avatar_hash", NULL};
 const char *const AUDIT_OVERWRITE_FIELDS[] = {"id", "type", "allow", "deny", NULL};
 
 Hubbub__V1__AuditEntry *audit_entry(struct call *c, enum audit_action action, uint64_t target_id)
 {
     Hubbub__V1__AuditEntry *e = PB_NEW(call_arena(c), Hubbub__V1__AuditEntry, hubbub__v1__audit_entry);
     const char *reason = call_reason(c);
-    PB_SET(e, user_id, call_user(c));
+    if (call_user(c))
+        PB_SET(e, user_id, call_user(c));
     PB_SET(e, action_type, action);
     if (target_id)
         PB_SET(e, target_id, target_id);
@@ -43,6 +45,13 @@ Hubbub__V1__AuditOptions *audit_options(struct call *c, Hubbub__V1__AuditEntry *
 }
 
 /* ---- What changed ---------------------------------------------------------------------------------------------- */
+
+/* What the log calls icon_hash is the field icon. */
+static const char *field_of(struct arena *a, const char *key)
+{
+    size_t n = strlen(key), suffix = sizeof "_hash" - 1;
+    return n > suffix && !strcmp(key + n - suffix, "_hash") ? arena_strndup(a, key, n - suffix) : key;
+}
 
 /* The JSON of a field; {0} when there is no message, or the field is null in it. */
 static ProtobufCBinaryData value_of(struct call *c, const struct wire_message *wire, const ProtobufCMessage *message,
@@ -83,8 +92,10 @@ static void add_change(struct call *c, Hubbub__V1__AuditEntry *e, const char *ke
 void audit_compare(struct call *c, Hubbub__V1__AuditEntry *e, const struct wire_message *wire, const void *before,
                    const void *after, const char *const *fields)
 {
-    for (; *fields; fields++)
-        add_change(c, e, *fields, value_of(c, wire, before, *fields), value_of(c, wire, after, *fields));
+    for (; *fields; fields++) {
+        const char *field = field_of(call_arena(c), *fields);
+        add_change(c, e, *fields, value_of(c, wire, before, field), value_of(c, wire, after, field));
+    }
 }
 
 void audit_roles(struct call *c, Hubbub__V1__AuditEntry *e, const char *key, const Hubbub__V1__AuditRoles *roles)
@@ -100,7 +111,8 @@ static bool is_update(const Hubbub__V1__AuditEntry *e)
 {
     return e->action_type == AUDIT_GUILD_UPDATE || e->action_type == AUDIT_CHANNEL_UPDATE ||
            e->action_type == AUDIT_OVERWRITE_UPDATE || e->action_type == AUDIT_MEMBER_UPDATE ||
-           e->action_type == AUDIT_MEMBER_ROLE_UPDATE || e->action_type == AUDIT_ROLE_UPDATE;
+           e->action_type == AUDIT_MEMBER_ROLE_UPDATE || e->action_type == AUDIT_ROLE_UPDATE ||
+           e->action_type == AUDIT_WEBHOOK_UPDATE;
 }
 
 static status new_ids(struct change *ch, Hubbub__V1__AuditEntry *const *entries, size_t n)

@@ -31,6 +31,9 @@ enum audit_action {
     AUDIT_ROLE_DELETE = 32,
     AUDIT_INVITE_CREATE = 40,
     AUDIT_INVITE_DELETE = 42,
+    AUDIT_WEBHOOK_CREATE = 50,
+    AUDIT_WEBHOOK_UPDATE = 51,
+    AUDIT_WEBHOOK_DELETE = 52,
     AUDIT_MESSAGE_DELETE = 72,
     AUDIT_MESSAGE_BULK_DELETE = 73,
     AUDIT_MESSAGE_PIN = 74,
@@ -43,8 +46,9 @@ extern const char *const AUDIT_GUILD_FIELDS[], *const AUDIT_CHANNEL_FIELDS[],
                                                    *const AUDIT_ROLE_FIELDS[], *const AUDIT_MEMBER_FIELDS[],
                                                                                    *const AUDIT_INVITE_FIELDS[],
                                                                                        *const AUDIT_OVERWRITE_FIELDS[];
+extern const char *const AUDIT_WEBHOOK_FIELDS[];
 
-/* target_id 0: none. */
+/* target_id 0: none. Done by nobody when the call has no user (a webhook's token). */
 Hubbub__V1__AuditEntry *audit_entry(struct call *, enum audit_action, uint64_t target_id);
 /* The entry's options, made at the first call. */
 Hubbub__V1__AuditOptions *audit_options(struct call *, Hubbub__V1__AuditEntry *);

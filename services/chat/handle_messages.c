@@ -14,6 +14,7 @@
 #include "services/chat/mentions.h"
 #include "services/chat/message_content.h"
 #include "services/chat/message_remove.h"
+#include "services/chat/message_send.h"
 #include "services/chat/messages.h"
 #include "services/chat/slow_mode.h"
 #include "services/chat/writer.h"
@@ -95,6 +96,7 @@ static status check_embeds(struct call *c, Hubbub__V1__Embed *const *embeds, siz
     return ST_OK;
 }
 
+/* The caller as the sender. */
 static status require_to_send(struct call *c, const struct access *a, const Hubbub__V1__CreateMessageRequest *req)
 {
     uint64_t bits = PERM_SEND_MESSAGES;
@@ -229,11 +231,10 @@ static status build_message(struct call *c, struct db *d, const struct access *a
 }
 
 struct draft {
-    struct access access;
+    struct message_sender sender;
     const char *key;              /* idempotency */
     bool claimed;                 /* of slow mode */
     Hubbub__V1__Message *message; /* as GET shows it */
-    Hubbub__V1__Member *member;   /* the author's; NULL in a DM */
 };
 
 /* The nonce, when it is to be enforced; else the request's id, which an internal resend keeps. Apart by their first
@@ -245,24 +246,33 @@ static const char *idempotency_key(struct call *c, const Hubbub__V1__CreateMessa
     return arena_printf(call_arena(c), "r%s", call_request_id(c));
 }
 
-static status prepare_draft(struct call *c, const Hubbub__V1__CreateMessageRequest *req, struct draft *ret)
+static status sender_self(struct call *c, struct db *d, const Hubbub__V1__CreateMessageRequest *req, const void *none,
+                          struct message_sender *ret)
 {
-    DB_LEASED struct db *d = NULL;
-    status st = chat_lease(c, &d);
-    if (st == ST_OK)
-        st = messages_access(c, d, req->channel_id, &ret->access);
+    status st = messages_access(c, d, req->channel_id, &ret->access);
     if (st == ST_OK)
         st = require_to_send(c, &ret->access, req);
     if (st == ST_OK && access_is_direct(&ret->access))
         st = direct_may_send(c, d, &ret->access);
+    return st == ST_OK ? messages_load_self(c, d, &ret->access, &ret->author, &ret->member) : st;
+}
+
+static status prepare_draft(struct call *c, const Hubbub__V1__CreateMessageRequest *req, message_sender_fn *load_sender,
+                            const void *user, struct draft *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    status st = chat_lease(c, &d);
     if (st == ST_OK)
-        st = build_message(c, d, &ret->access, req, &ret->message);
+        st = load_sender(c, d, req, user, &ret->sender);
     if (st == ST_OK)
-        st = messages_load_self(c, d, &ret->access, &ret->message->author, &ret->member);
+        st = build_message(c, d, &ret->sender.access, req, &ret->message);
     if (st != ST_OK)
         return st;
+    ret->message->author = ret->sender.author;
+    if (ret->sender.webhook_id)
+        PB_SET(ret->message, webhook_id, ret->sender.webhook_id);
     ret->key = idempotency_key(c, req);
-    st = slow_mode_claim(c, d, &ret->access, ret->key);
+    st = slow_mode_claim(c, d, &ret->sender.access, ret->key);
     ret->claimed = st == ST_OK;
     return st;
 }
@@ -325,13 +335,13 @@ static status store_failed(struct call *c, status st)
 static status store_draft(struct call *c, struct draft *draft)
 {
     struct arena *a = call_arena(c);
+    const struct access *access = &draft->sender.access;
     struct write_row row = {
-        .scope_id = draft->access.scope_id,
-        .author_id = call_user(c),
-        .epoch = draft->access.epoch,
+        .scope_id = access->scope_id,
+        .author_id = draft->sender.author->id,
+        .epoch = access->epoch,
         .key = draft->key,
-        .message =
-            message_for_event(a, draft->message, draft->access.guild_id, draft->access.channel_type, draft->member),
+        .message = message_for_event(a, draft->message, access->guild_id, access->channel_type, draft->sender.member),
     };
     row.extra = message_pack_extra(a, draft->message, &row.extra_n);
     status st = writer_store(chat_of(c)->writer, call_deadline_ms(c), &row);
@@ -351,16 +361,17 @@ static status store_draft(struct call *c, struct draft *draft)
 static void drop_draft(struct call *c, const struct draft *draft, status st)
 {
     if (draft->claimed && st != ST_UNAVAILABLE && st != ST_DEADLINE)
-        slow_mode_give_back(c, &draft->access, draft->key);
+        slow_mode_give_back(c, &draft->sender.access, draft->key);
 }
 
-static status create(struct call *c, const Hubbub__V1__CreateMessageRequest *req, Hubbub__V1__Message *ret)
+status message_send(struct call *c, const Hubbub__V1__CreateMessageRequest *req, message_sender_fn *load_sender,
+                    const void *user, Hubbub__V1__Message *ret)
 {
     for (int i = 0; i < STALE_TRIES; i++) {
         struct draft draft = {0};
-        status st = prepare_draft(c, req, &draft);
-        if (st == ST_OK && draft.access.someone_hides)
-            st = direct_show_to_all(c, draft.access.channel_id);
+        status st = prepare_draft(c, req, load_sender, user, &draft);
+        if (st == ST_OK && draft.sender.access.someone_hides)
+            st = direct_show_to_all(c, draft.sender.access.channel_id);
         if (st == ST_OK)
             st = store_draft(c, &draft);
         if (st == ST_OK)
@@ -372,6 +383,11 @@ static status create(struct call *c, const Hubbub__V1__CreateMessageRequest *req
     }
     call_retry_after(c, 1000);
     return call_fail(c, ST_STALE, "rights changed %d times", STALE_TRIES);
+}
+
+static status create(struct call *c, const Hubbub__V1__CreateMessageRequest *req, Hubbub__V1__Message *ret)
+{
+    return message_send(c, req, sender_self, NULL, ret);
 }
 
 /* ---- Read -------------------------------------------------------------------------------------------------------- */
@@ -554,32 +570,36 @@ static status save_edit(struct call *c, struct change *ch, Hubbub__V1__Message *
     return st;
 }
 
+status message_edit(struct call *c, struct change *ch, const struct access *a,
+                    const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *m)
+{
+    bool edited = false;
+    status st = apply_edit(c, change_db(ch), a, req, m, &edited);
+    if (st == ST_OK && WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS))
+        st = remove_files_but(ch, m, call_arena(c));
+    if (st == ST_OK)
+        st = save_edit(c, ch, m, edited);
+    if (st == ST_OK && WIRE_PRESENT_IN(req, EDIT_CONTENT))
+        st = mentions_replace(c, ch, m, a->scope_id);
+    if (st == ST_OK)
+        st = messages_complete(c, change_db(ch), &m, 1);
+    return st == ST_OK ? messages_add_update(c, ch, a, m) : st;
+}
+
 static status edit(struct call *c, const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *ret)
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
     Hubbub__V1__Message *m = NULL;
-    bool edited = false;
     status st = access_begin_any_channel(c, req->channel_id, 0, &ch, &a);
     if (st == ST_OK)
         st = messages_load(c, change_db(ch), req->channel_id, req->message_id, &m);
     if (st == ST_OK)
         st = may_edit(c, &a, req, m);
     if (st == ST_OK)
-        st = apply_edit(c, change_db(ch), &a, req, m, &edited);
-    if (st == ST_OK && WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS))
-        st = remove_files_but(ch, m, call_arena(c));
+        st = message_edit(c, ch, &a, req, m);
     if (st == ST_OK)
-        st = save_edit(c, ch, m, edited);
-    if (st == ST_OK && WIRE_PRESENT_IN(req, EDIT_CONTENT))
-        st = mentions_replace(c, ch, m, a.scope_id);
-    if (st == ST_OK)
-        st = messages_complete(c, change_db(ch), &m, 1);
-    if (st == ST_OK)
-        st = messages_add_update(c, ch, &a, m);
-    if (st != ST_OK)
-        return st;
-    st = change_commit(ch);
+        st = change_commit(ch);
     if (st == ST_OK)
         *ret = *m;
     return st;
@@ -601,7 +621,9 @@ static status audit_removal(struct call *c, struct change *ch, const struct acce
     return audit_add(c, ch, a->guild_id, e);
 }
 
-static status remove_message(struct call *c, struct change *ch, const struct access *a, uint64_t message_id)
+/* user_id: who removes it. */
+static status remove_message(struct call *c, struct change *ch, const struct access *a, uint64_t message_id,
+                             uint64_t user_id)
 {
     struct db_rows *r;
     status st = change_query(ch, &r, "DELETE FROM messages WHERE channel_id = $1 AND id = $2 RETURNING author_id, type",
@@ -613,11 +635,24 @@ static status remove_message(struct call *c, struct change *ch, const struct acc
     if (!may_be_deleted((int)db_i64(r, 0, 1)))
         return call_fail(c, ST_SYSTEM_MESSAGE, "message of type %d", (int)db_i64(r, 0, 1));
     uint64_t author = db_u64(r, 0, 0);
-    if (author != call_user(c))
+    if (author != user_id)
         st = access_require(c, a, PERM_MANAGE_MESSAGES);
-    if (st == ST_OK && author != call_user(c))
+    if (st == ST_OK && author != user_id)
         st = audit_removal(c, ch, a, author);
     return st == ST_OK ? messages_remove_parts(ch, a->channel_id, &message_id, 1) : st;
+}
+
+status message_delete(struct call *c, struct change *ch, const struct access *a, uint64_t message_id, uint64_t user_id)
+{
+    status st = remove_message(c, ch, a, message_id, user_id);
+    if (st != ST_OK)
+        return st;
+    Hubbub__V1__MessageDeleted *gone = PB_NEW(call_arena(c), Hubbub__V1__MessageDeleted, hubbub__v1__message_deleted);
+    PB_SET(gone, id, message_id);
+    PB_SET(gone, channel_id, a->channel_id);
+    ACCESS_SET_GUILD(a, gone);
+    change_add(ch, a->scope_id, a->channel_id, message_id, ROWS_EVENT(call_arena(c), message_delete, gone));
+    return ST_OK;
 }
 
 /* A refusal rolls the removal back. */
@@ -627,15 +662,8 @@ static status delete_message(struct call *c, const Hubbub__V1__MessageRequest *r
     struct access a;
     status st = access_begin_any_channel(c, req->channel_id, 0, &ch, &a);
     if (st == ST_OK)
-        st = remove_message(c, ch, &a, req->message_id);
-    if (st != ST_OK)
-        return st;
-    Hubbub__V1__MessageDeleted *gone = PB_NEW(call_arena(c), Hubbub__V1__MessageDeleted, hubbub__v1__message_deleted);
-    PB_SET(gone, id, req->message_id);
-    PB_SET(gone, channel_id, a.channel_id);
-    ACCESS_SET_GUILD(&a, gone);
-    change_add(ch, a.scope_id, a.channel_id, req->message_id, ROWS_EVENT(call_arena(c), message_delete, gone));
-    return change_commit(ch);
+        st = message_delete(c, ch, &a, req->message_id, call_user(c));
+    return st == ST_OK ? change_commit(ch) : st;
 }
 
 /* ---- Bulk delete ------------------------------------------------------------------------------------------------- */

@@ -32,7 +32,11 @@ Hubbub__V1__Message *rows_message(struct arena *a, const struct db_rows *r, unsi
     if (!db_is_null(r, row, col + 4))
         PB_SET(m, edited_timestamp, db_i64(r, row, col + 4));
     m->content = (char *)db_text(r, row, col + 5);
-    m->author = db_is_null(r, row, col + 9) ? deleted_user(a, db_u64(r, row, col + 7)) : rows_user(a, r, row, col + 9);
+    if (m->webhook_id && m->author)
+        PB_SET(m->author, id, db_u64(r, row, col + 7));
+    else
+        m->author =
+            db_is_null(r, row, col + 9) ? deleted_user(a, db_u64(r, row, col + 7)) : rows_user(a, r, row, col + 9);
     PB_SET(m, pinned, db_bool(r, row, col + 8));
     message_set_urls(a, m, public_url);
     return m;
@@ -52,6 +56,9 @@ const void *message_pack_extra(struct arena *a, const Hubbub__V1__Message *m, si
     x.n_embeds = m->n_embeds;
     x.embeds = m->embeds;
     x.message_reference = m->message_reference;
+    x.has_webhook_id = m->has_webhook_id;
+    x.webhook_id = m->webhook_id;
+    x.author = m->webhook_id ? m->author : NULL; /* as it called itself then */
     x.n_attachments = m->n_attachments;
     x.attachments = ARENA_ARRAY(a, Hubbub__V1__Attachment *, m->n_attachments);
     for (size_t i = 0; i < m->n_attachments; i++) {

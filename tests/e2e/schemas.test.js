@@ -28,6 +28,10 @@ async function prepare(hub) {
     w.form.set('payload_json', JSON.stringify({ content: 'with a file', embeds: [{ title: 'T', timestamp: '2026-01-02T03:04:05Z' }] }));
     w.form.set('files[0]', new Blob(['words']), 'a.txt');
     w.message = (await w.owner.post(`/channels/${w.channel}/messages`, w.form)).id;
+    w.hook = await w.owner.post(`/channels/${w.channel}/webhooks`, { name: 'hook' });
+    w.newHook = async () => (await w.owner.post(`/channels/${await w.newChannel()}/webhooks`, { name: 'extra' }));
+    w.hooked = (rest = '') => `/webhooks/${w.hook.id}/${w.hook.token}${rest}`;
+    w.post = async () => (await w.hub.request('POST', w.hooked('?wait=true'), { body: { content: 'x' } })).body.id;
     w.newChannel = async () => (await w.owner.post(`/guilds/${w.guild}/channels`, { name: 'extra' })).id;
     w.newRole = async () => (await w.owner.post(`/guilds/${w.guild}/roles`, { name: 'extra' })).id;
     w.newGuild = async () => (await w.owner.post('/guilds', { name: 'extra guild' })).id;
@@ -165,6 +169,24 @@ const table = {
     'POST /channels/{channel_id}/pins/ack': [EMPTY, (w) => w.member.request('POST', `/channels/${w.channel}/pins/ack`)],
     'DELETE /channels/{channel_id}/messages/ack': [EMPTY, (w) => w.member.request('DELETE', `/channels/${w.channel}/messages/ack`)],
     'POST /channels/{channel_id}/typing': [EMPTY, (w) => w.owner.request('POST', `/channels/${w.channel}/typing`)],
+    'POST /channels/{channel_id}/webhooks': [spec.GuildIncomingWebhookResponseSchema, async (w) => w.owner.request('POST', `/channels/${await w.newChannel()}/webhooks`, { body: { name: 'new' } })],
+    'GET /channels/{channel_id}/webhooks': [list(spec.GuildIncomingWebhookResponseSchema), (w) => w.owner.request('GET', `/channels/${w.channel}/webhooks`)],
+    'GET /guilds/{guild_id}/webhooks': [list(spec.GuildIncomingWebhookResponseSchema), (w) => w.owner.request('GET', `/guilds/${w.guild}/webhooks`)],
+    'GET /webhooks/{webhook_id}': [spec.GuildIncomingWebhookResponseSchema, (w) => w.owner.request('GET', `/webhooks/${w.hook.id}`)],
+    'PATCH /webhooks/{webhook_id}': [spec.GuildIncomingWebhookResponseSchema, (w) => w.owner.request('PATCH', `/webhooks/${w.hook.id}`, { body: { name: 'renamed' } })],
+    'DELETE /webhooks/{webhook_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/webhooks/${(await w.newHook()).id}`)],
+    'GET /webhooks/{webhook_id}/{webhook_token}': [spec.GuildIncomingWebhookResponseSchema, (w) => w.hub.request('GET', w.hooked())],
+    'PATCH /webhooks/{webhook_id}/{webhook_token}': [spec.GuildIncomingWebhookResponseSchema, (w) => w.hub.request('PATCH', w.hooked(), { body: { name: 'renamed' } })],
+    'DELETE /webhooks/{webhook_id}/{webhook_token}': [EMPTY, async (w) => {
+        const { id, token } = await w.newHook();
+        return w.hub.request('DELETE', `/webhooks/${id}/${token}`);
+    }],
+    'POST /webhooks/{webhook_id}/{webhook_token}': [spec.MessageResponseSchema, (w) => w.hub.request('POST', w.hooked('?wait=true'), { body: { content: 'x', username: 'poster', embeds: [{ title: 'T' }] } })],
+    'POST /webhooks/{webhook_id}/{webhook_token}/slack': [z.string(), (w) => w.hub.request('POST', w.hooked('/slack'), { body: { text: 'x' } })],
+    'POST /webhooks/{webhook_id}/{webhook_token}/github': [EMPTY, (w) => w.hub.request('POST', w.hooked('/github'), { body: { zen: 'x' } })],
+    'GET /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}': [spec.MessageResponseSchema, async (w) => w.hub.request('GET', w.hooked(`/messages/${await w.post()}`))],
+    'PATCH /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}': [spec.MessageResponseSchema, async (w) => w.hub.request('PATCH', w.hooked(`/messages/${await w.post()}`), { body: { content: 'better' } })],
+    'DELETE /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}': [EMPTY, async (w) => w.hub.request('DELETE', w.hooked(`/messages/${await w.post()}`))],
     'POST /channels/{channel_id}/messages': [spec.MessageResponseSchema, (w) => w.owner.request('POST', `/channels/${w.channel}/messages`, { body: { content: `<@${w.member.id}> <@&${w.role}>`, message_reference: { message_id: w.message }, nonce: '5' } })],
     'GET /channels/{channel_id}/messages': [list(spec.MessageResponseSchema), (w) => w.owner.request('GET', `/channels/${w.channel}/messages`)],
     'GET /channels/{channel_id}/messages/{message_id}': [spec.MessageResponseSchema, (w) => w.owner.request('GET', `/channels/${w.channel}/messages/${w.message}`)],

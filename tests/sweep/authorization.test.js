@@ -86,7 +86,7 @@ function refused(route) {
     const out = [];
     const add = (who, token) => {
         const want = expected(route, who);
-        if (want && want !== OK) out.push([who, token, want]);
+        if (want && want !== OK && want !== ANY) out.push([who, token, want]);
     };
     add('none', undefined);
     if (route.auth !== 'PUBLIC') {

@@ -28,7 +28,8 @@ async function foreignGuild(owner) {
     await owner.put(`/channels/${channel}/permissions/${role}`, { type: 0, allow: '0', deny: '0' });
     const message = (await owner.say(channel, 'elsewhere')).id;
     const code = (await owner.post(`/channels/${channel}/invites`, {})).code;
-    return { owner, guild, channel, role, message, code };
+    const webhook = await owner.post(`/channels/${channel}/webhooks`, { name: 'foreign' });
+    return { owner, guild, channel, role, message, code, webhook };
 }
 
 export async function scene(cast) {
@@ -52,6 +53,8 @@ export async function scene(cast) {
     s.message = (await owner.say(s.channel, 'hello')).id;
     s.secondMessage = (await owner.say(s.channel, 'hello again')).id;
     await cast.target.put(`/channels/${s.channel}/messages/${s.message}/reactions/${THUMB}/@me`);
+    s.webhook = await owner.post(`/channels/${s.channel}/webhooks`, { name: 'scene' });
+    s.webhookMessage = (await hub.request('POST', `/webhooks/${s.webhook.id}/${s.webhook.token}?wait=true`, { body: { content: 'posted' } })).body.id;
     s.group = (await owner.post('/users/@me/channels', { recipients: [cast.target.id, cast.lowest.id] })).id;
     await owner.request('PUT', `/users/@me/relationships/${cast.target.id}`, { body: {} });
     const application = await owner.post('/applications', { name: unique('application') });
@@ -62,10 +65,10 @@ export async function scene(cast) {
         await owner.request('DELETE', `/applications/${s.application}`);
     };
     s.ids = { guild_id: s.guild, channel_id: s.channel, message_id: s.message, role_id: s.role, user_id: cast.target.id, overwrite_id: s.role,
-        application_id: s.application, code: s.code, emoji: THUMB };
+        application_id: s.application, code: s.code, emoji: THUMB, webhook_id: s.webhook.id, webhook_token: s.webhook.token };
     const f = cast.foreign;
     s.foreignIds = { guild_id: f.guild, channel_id: f.channel, message_id: f.message, role_id: f.role, user_id: f.owner.id, overwrite_id: f.role,
-        application_id: f.application, code: f.code, emoji: THUMB };
+        application_id: f.application, code: f.code, emoji: THUMB, webhook_id: f.webhook.id, webhook_token: f.webhook.token };
     // An id that exists, of something else.
     s.otherIds = Object.fromEntries(Object.keys(s.ids).map((k) => [k, k === 'channel_id' ? s.role : s.channel]));
     s.hub = hub;
@@ -76,7 +79,7 @@ export async function scene(cast) {
 export async function stateOf(s) {
     const read = async (who, guild, channel) => Promise.all([`/guilds/${guild}`, `/guilds/${guild}/channels`, `/guilds/${guild}/roles`,
         `/guilds/${guild}/members?limit=100`, `/guilds/${guild}/invites`, `/channels/${channel}/messages?limit=100`, `/channels/${channel}/pins`,
-        `/guilds/${guild}/bans`, `/guilds/${guild}/audit-logs`, '/applications', '/users/@me', '/users/@me/guilds'].map(async (path) => [path, await who.get(path)]));
+        `/guilds/${guild}/bans`, `/guilds/${guild}/webhooks`, `/guilds/${guild}/audit-logs`, '/applications', '/users/@me', '/users/@me/guilds'].map(async (path) => [path, await who.get(path)]));
     const guilds = async (name) => [name, await s[name].get('/users/@me/guilds'), await s[name].get('/users/@me'), await s[name].get('/applications')];
     return {
         here: await read(s.owner, s.guild, s.channel),

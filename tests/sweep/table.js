@@ -32,7 +32,8 @@ export const BOTS_FORBIDDEN = [403, 20001];
 export const ONLY_BOTS = [403, 20002];
 export const FORM = [400, 50035];
 export const UNKNOWN = { application: [404, 10002], ban: [404, 10026], channel: [404, 10003], emoji: [404, 10014], guild: [404, 10004], invite: [404, 10006], member: [404, 10007], message: [404, 10008],
-    overwrite: [404, 10009], role: [404, 10011], user: [404, 10013] };
+    overwrite: [404, 10009], role: [404, 10011], user: [404, 10013], webhook: [404, 10015] };
+export const BAD_TOKEN = [401, 50027];
 
 // What an id in the path answers when it is another guild's, and when nobody has it or another kind of object.
 export const parameters = {
@@ -43,6 +44,8 @@ export const parameters = {
     user_id: { foreign: UNKNOWN.member, unknown: UNKNOWN.member },
     overwrite_id: { foreign: UNKNOWN.overwrite, unknown: UNKNOWN.overwrite },
     application_id: { foreign: NOT_APPLICATION_OWNER, unknown: UNKNOWN.application },
+    webhook_id: { foreign: ACCESS, unknown: UNKNOWN.webhook },
+    webhook_token: { foreign: BAD_TOKEN, unknown: BAD_TOKEN, text: true },
     emoji: { foreign: ANY, unknown: UNKNOWN.emoji, text: true },
     code: { foreign: ACCESS, unknown: UNKNOWN.invite, text: true },
 };
@@ -57,6 +60,10 @@ const banned = { ...powerful, path: { user_id: (s) => s.banned.id }, ...unbanned
 // Only the owner has anything with the target (scene.js).
 const withSomebody = { outsider: UNKNOWN.user, lowest: UNKNOWN.user, owner: OK, foreign: { user_id: ANY }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } };
 // Whom an overwrite is of: PUT may name a role or a user.
+// Whoever has the token is the webhook.
+const holder = { ...everybody, none: OK, foreign: { webhook_id: BAD_TOKEN } };
+const spent = { outsider: ANY, lowest: ANY, none: ANY, owner: OK, foreign: { webhook_id: BAD_TOKEN } }; // by the first
+const ownMessage = { path: { message_id: (s) => s.webhookMessage } };
 const ofNobody = { overwrite_id: UNKNOWN.role };
 
 export const table = {
@@ -169,6 +176,22 @@ export const table = {
     'DELETE /guilds/{guild_id}/bans/{user_id}': banned,
     'POST /guilds/{guild_id}/bulk-ban': { ...powerful, body: (s) => ({ user_ids: [s.target.id] }) },
     'GET /guilds/{guild_id}/audit-logs': powerful,
+
+    'POST /channels/{channel_id}/webhooks': { ...powerful, body: { name: 'new' } },
+    'GET /channels/{channel_id}/webhooks': powerful,
+    'GET /guilds/{guild_id}/webhooks': powerful,
+    'GET /webhooks/{webhook_id}': powerful,
+    'PATCH /webhooks/{webhook_id}': { ...powerful, body: { name: 'renamed' } },
+    'DELETE /webhooks/{webhook_id}': powerful,
+    'GET /webhooks/{webhook_id}/{webhook_token}': holder,
+    'PATCH /webhooks/{webhook_id}/{webhook_token}': { ...holder, body: { name: 'renamed' } },
+    'DELETE /webhooks/{webhook_id}/{webhook_token}': spent,
+    'POST /webhooks/{webhook_id}/{webhook_token}': { ...holder, query: '?wait=true', body: { content: 'posted' } },
+    'POST /webhooks/{webhook_id}/{webhook_token}/slack': { ...holder, body: { text: 'posted' } },
+    'POST /webhooks/{webhook_id}/{webhook_token}/github': { ...holder, body: { repository: { full_name: 'a/b' }, sender: { login: 'ada' }, ref_type: 'tag', ref: 'v1' } },
+    'GET /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}': { ...holder, ...ownMessage },
+    'PATCH /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}': { ...holder, ...ownMessage, body: { content: 'changed' } },
+    'DELETE /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}': { ...spent, ...ownMessage },
 };
 
 // The row's answer to somebody, or what follows from the path when the row does not say.

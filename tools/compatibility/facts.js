@@ -16,12 +16,17 @@ export const operations = {
     'PATCH /guilds/{guild_id}/roles/{role_id}': 'no icon, no unicode_emoji',
     'PATCH /guilds/{guild_id}/members/{user_id}': 'nick, roles and time-out; no mute, deaf, channel_id or flags',
     'PATCH /guilds/{guild_id}/members/@me': 'nick only',
+    'POST /channels/{channel_id}/webhooks': 'no avatar',
+    'PATCH /webhooks/{webhook_id}': 'name and channel; no avatar',
+    'PATCH /webhooks/{webhook_id}/{webhook_token}': 'the name; no avatar',
+    'POST /webhooks/{webhook_id}/{webhook_token}': 'no threads, components, polls; avatar_url is checked, and not fetched',
+    'PATCH /webhooks/{webhook_id}/{webhook_token}/messages/{message_id}': 'no components; no new files',
     'POST /channels/{channel_id}/messages': 'no components, polls, stickers, forwards',
     'GET /channels/{channel_id}/pins': 'the newest 50',
     'PUT /channels/{channel_id}/messages/{message_id}/reactions/{emoji_name}/@me': 'emoji of Unicode; none of a guild\'s own, no bursts',
     'GET /channels/{channel_id}/messages/{message_id}/reactions/{emoji_name}': 'emoji of Unicode; none of a guild\'s own, no bursts',
     'PATCH /channels/{channel_id}/messages/{message_id}': 'no components; no new files',
-    'GET /guilds/{guild_id}/audit-logs': 'of what is served: guild, channels, overwrites, roles, members, bans, bots, invites, messages',
+    'GET /guilds/{guild_id}/audit-logs': 'of what is served: guild, channels, overwrites, roles, members, bans, bots, invites, webhooks, messages',
     'GET /gateway/bot': 'session_start_limit is not counted',
 };
 

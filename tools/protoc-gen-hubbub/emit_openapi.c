@@ -176,6 +176,8 @@ static void put_responses(struct openapi *o, const struct operation *op)
     const struct method *m = op->method;
     json_open(&o->json, "responses", '{');
     put_answer(o, success_of(m), m->out, answer_field(op));
+    if (m->rule->may_be_empty)
+        put_answer(o, 204, m->out, NULL);
     put_failures(o, m->in->n_fields > 0, m->rule->auth != HUBBUB__V1__AUTH__PUBLIC, strchr(op->at->path, '{') != NULL,
                  *op->at->body != '\0');
     json_close(&o->json, '}');

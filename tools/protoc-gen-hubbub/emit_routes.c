@@ -24,7 +24,8 @@ static void put_route(struct buf *b, const struct method *m, const struct bindin
         buf_printf(b, "\"%s\", ", r->bucket);
     else
         buf_printf(b, "\"%s.%s\", ", service, m->proto->name);
-    buf_printf(b, "%u, %d, %d},\n", r->has_success ? r->success : 200, r->multipart, r->reason);
+    buf_printf(b, "%u, %d, %d, %d},\n", r->has_success ? r->success : 200, r->multipart, r->reason,
+               r->may_be_empty);
 }
 
 static unsigned put_service(struct buf *b, const struct service *service)

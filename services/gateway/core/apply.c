@@ -346,6 +346,7 @@ static const struct {
     RULE(member_update, member_updated),
     RULE(member_remove, member_removed),
     RULE(invite_create, passed_on),
+    RULE(webhooks_update, passed_on),
     RULE(invite_delete, passed_on),
     RULE(ban_add, passed_on),
     RULE(ban_remove, passed_on),

@@ -193,7 +193,8 @@ void admit(struct exchange *x, enum ratelimit_class class, const char *bucket, v
     limit_ask_add(&x->admission.ask, &all);
     ratelimit_rule_init(&own, limits, class, bucket);
     ratelimit_key_add_number(&own.key, major_of(x));
-    add_caller(&own.key, x);
+    if (class != RATELIMIT_MESSAGES || x->identity.user_id) /* a webhook posts from anywhere, at one rate */
+        add_caller(&own.key, x);
     limit_ask_add(&x->admission.ask, &own);
     take(x, go);
 }

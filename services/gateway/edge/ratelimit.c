@@ -22,7 +22,7 @@ static const struct config_option options[] = {
     LIMIT(INVALID, "10000/600", "Answers 401, 403 and 429 to an address; then it is refused everything"),
     LIMIT(READ, "100/5", "GET requests of a user, for each route and guild or channel"),
     LIMIT(WRITE, "50/5", "Other requests of a user, for each route and guild or channel"),
-    LIMIT(MESSAGES, "10/5", "Messages of a user in a channel"),
+    LIMIT(MESSAGES, "10/5", "Messages of a user in a channel, and of a webhook"),
     LIMIT(GUILDS, "20/60", "Guilds that a user makes, and invites that a user accepts"),
     LIMIT(ACCOUNT, "10/60", "Changes of the own account, which try a password"),
     LIMIT(REGISTER, "100/300", "New accounts from an address"),
@@ -85,9 +85,10 @@ enum ratelimit_class ratelimit_class_of(const struct wire_route *route)
         const char *bucket;
         enum ratelimit_class class;
     } rows[] = {
-        {"hubbub.v1.Messages.Create", RATELIMIT_MESSAGES}, {"hubbub.v1.Guilds.Create", RATELIMIT_GUILDS},
-        {"hubbub.v1.Invites.Accept", RATELIMIT_GUILDS},    {"hubbub.v1.Accounts.EditMe", RATELIMIT_ACCOUNT},
-        {"hubbub.v1.Accounts.SignUp", RATELIMIT_REGISTER}, {"hubbub.v1.Accounts.Login", RATELIMIT_LOGIN},
+        {"hubbub.v1.Messages.Create", RATELIMIT_MESSAGES}, {"webhook", RATELIMIT_MESSAGES},
+        {"hubbub.v1.Guilds.Create", RATELIMIT_GUILDS},     {"hubbub.v1.Invites.Accept", RATELIMIT_GUILDS},
+        {"hubbub.v1.Accounts.EditMe", RATELIMIT_ACCOUNT},  {"hubbub.v1.Accounts.SignUp", RATELIMIT_REGISTER},
+        {"hubbub.v1.Accounts.Login", RATELIMIT_LOGIN},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (!strcmp(rows[i].bucket, route->bucket))

@@ -131,15 +131,16 @@ static void write_answer(struct exchange *x, const ProtobufCMessage *response)
 {
     const struct wire_route *route = x->match.route;
     struct buf body = {0};
-    if (route->success != 204 && *route->response_body)
+    bool empty = route->may_be_empty && !protobuf_c_message_get_packed_size(response);
+    int code = empty ? 204 : route->success;
+    if (code != 204 && *route->response_body)
         wire_write_field(&body, route->response, response, route->response_body);
-    else if (route->success != 204)
+    else if (code != 204)
         wire_write(&body, route->response, response);
     if (body.failed)
         exchange_fail(x, ST_INTERNAL, NULL);
     else
-        exchange_answer(x, route->success, route->success == 204 ? NULL : "application/json", NULL, body.data,
-                        body.len);
+        exchange_answer(x, code, code == 204 ? NULL : "application/json", NULL, body.data, body.len);
     buf_finish(&body);
 }
 
