@@ -124,3 +124,18 @@ struct wire_json *wire_json_get(struct wire_json *json, const char *key)
 {
     return (struct wire_json *)json_object_get((json_t *)json, key);
 }
+
+size_t wire_json_pairs(struct wire_json *json, int64_t (*ret)[2], size_t max)
+{
+    size_t i, n = 0;
+    json_t *pair;
+    json_array_foreach((json_t *)json, i, pair)
+    {
+        const json_t *first = json_array_get(pair, 0), *last = json_array_get(pair, 1);
+        if (n == max || json_array_size(pair) != 2 || !json_is_integer(first) || !json_is_integer(last))
+            continue;
+        ret[n][0] = json_integer_value(first);
+        ret[n++][1] = json_integer_value(last);
+    }
+    return n;
+}

@@ -71,6 +71,8 @@ bool wire_json_integer_or_null(struct wire_json *, int64_t *ret);
 bool wire_json_each(struct wire_json *, void (*fn)(void *user, const char *key, struct wire_json *value), void *user);
 /* A member of an object, NULL when there is none. */
 struct wire_json *wire_json_get(struct wire_json *, const char *key);
+/* The pairs of integers in an array of arrays ([[0,99],[100,199]]), at most max; what is none is left out. */
+size_t wire_json_pairs(struct wire_json *, int64_t (*ret)[2], size_t max);
 
 /* Reads a JSON object into a new message in the arena. Faults go to errors; *ret is set whatever they are. */
 void wire_read(struct wire_json *, const struct wire_message *, struct wire_errors *, struct arena *, ProtobufCMessage **ret);

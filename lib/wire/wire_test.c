@@ -116,6 +116,19 @@ START_TEST(frames_have_an_op)
 }
 END_TEST
 
+START_TEST(pairs_of_integers)
+{
+    static const char text[] = "[[0,99],[1],[100,199],\"x\",[2,3,4],[5,null],[200,299]]";
+    struct wire_json *root;
+    int64_t pairs[2][2];
+    ck_assert_int_eq(wire_parse(text, strlen(text), &root), ST_OK);
+    ck_assert_uint_eq(wire_json_pairs(root, pairs, 2), 2);
+    ck_assert_int_eq(pairs[0][1], 99);
+    ck_assert_int_eq(pairs[1][0], 100);
+    wire_json_free(root);
+}
+END_TEST
+
 START_TEST(heartbeats_are_an_integer_or_null)
 {
     static const struct {
@@ -472,6 +485,7 @@ int main(void)
         &what_is_no_json_is_refused,
         &depth_is_capped,
         &frames_have_an_op,
+        &pairs_of_integers,
         &heartbeats_are_an_integer_or_null,
         &leaves_nest_by_their_path,
         &bodies_of_other_errors,

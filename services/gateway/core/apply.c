@@ -5,6 +5,7 @@
 #include "hubbub/v1/channels.hub.h"
 #include "hubbub/v1/feeds.hub.h"
 #include "lib/permission/permission.h"
+#include "services/gateway/core/member_list.h"
 #include "services/gateway/core/state.h"
 
 /* One guild entry in its turn. */
@@ -168,6 +169,7 @@ static void guild_updated(struct turn *t)
     if (decides)
         views_begin(t, NULL);
     replica_put_guild(t->r, g);
+    roster_roles(t->s);
     if (g->n_roles > 0)
         replica_retire_classes(t->r);
     Hubbub__V1__Event whole = HUBBUB__V1__EVENT__INIT;
@@ -183,6 +185,7 @@ static void guild_updated(struct turn *t)
 static void role_created(struct turn *t)
 {
     replica_put_role(t->r, t->event->role_create->role);
+    roster_roles(t->s);
     fan_out(t, NULL);
 }
 
@@ -193,6 +196,7 @@ static void role_updated(struct turn *t)
     if (decides)
         views_begin(t, NULL);
     replica_put_role(t->r, role);
+    roster_roles(t->s);
     fan_out(t, NULL);
     if (decides)
         views_end(t, NULL);
@@ -202,6 +206,7 @@ static void role_deleted(struct turn *t)
 {
     views_begin(t, NULL);
     replica_remove_role(t->r, t->event->role_delete->role_id);
+    roster_role_gone(t->s, t->event->role_delete->role_id);
     fan_out(t, NULL);
     views_end(t, NULL);
 }
@@ -249,6 +254,7 @@ static void member_added(struct turn *t)
     replica_put_member(t->r, member, u);
     if (!known)
         t->r->member_count++;
+    roster_member(t->h, t->s, member, t->seq);
     fan_out(t, u);
     struct session *x = NULL;
     if (u)
@@ -283,6 +289,7 @@ static void member_updated(struct turn *t)
         views_begin(t, u);
     fold_membership(t, member->user->id, member);
     replica_put_member(t->r, member, u);
+    roster_member(t->h, t->s, member, t->seq);
     fan_out_member_update(t, u);
     if (u)
         views_end(t, u);
@@ -310,6 +317,7 @@ static void member_removed(struct turn *t)
         }
     fan_out(t, u);
     replica_remove_member(t->r, user->id);
+    roster_member_gone(t->h, t->s, user->id, t->seq);
     if (t->r->member_count > 0)
         t->r->member_count--;
     Hubbub__V1__PresenceUser id = HUBBUB__V1__PRESENCE_USER__INIT;
@@ -642,6 +650,7 @@ static void apply_presence(struct hub *h, struct scope *s, const Hubbub__V1__Eve
     if (!p->user)
         return;
     replica_put_presence(s->replica, p);
+    roster_presence(h, s, p);
     const struct user *self = user_find(h, p->user->id);
     struct fanout f;
     fanout_begin(&f, e, 0);

@@ -2,6 +2,7 @@
  * (PROTOCOL sections 3 to 5); heartbeats, and the time a socket may stay without a session. A connection that was
  * closed stays until hub_disconnected(): its frames are ignored. */
 #include "hubbub/v1/gateway.hub.h"
+#include "services/gateway/core/member_list.h"
 #include "services/gateway/core/state.h"
 
 enum { FRAME_WINDOW_MS = 60000, PRESENCE_WINDOW_MS = 20000, PRESENCES_PER_WINDOW = 5 };
@@ -230,8 +231,10 @@ static void handle_command(struct frame *f)
 static void handle_subscription(struct frame *f)
 {
     Hubbub__V1__GuildSubscription *d = read_leniently(f, &hubbub__v1__guild_subscription__wire);
-    if (d && f->c->session->state == SESSION_OPEN)
-        presence_subscribe(f->h, f->c->session, d);
+    if (!d || f->c->session->state != SESSION_OPEN)
+        return;
+    presence_subscribe(f->h, f->c->session, d);
+    lists_subscribe(f->h, f->c->session, d->guild_id, f->d);
 }
 
 static void handle_subscription_of(void *user, const char *guild_id, struct wire_json *value)
@@ -245,6 +248,7 @@ static void handle_subscription_of(void *user, const char *guild_id, struct wire
     d->has_guild_id = true;
     d->guild_id = strtoull(guild_id, NULL, 10);
     presence_subscribe(of.h, of.c->session, d);
+    lists_subscribe(of.h, of.c->session, d->guild_id, value);
 }
 
 static void handle_subscriptions(struct frame *f)

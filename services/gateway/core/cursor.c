@@ -8,6 +8,7 @@
  *
  * Everything carries the generation of the database. A newer one drops all that is known: numbers may have been taken
  * back. */
+#include "services/gateway/core/member_list.h"
 #include "services/gateway/core/state.h"
 
 /* ---- Entries that wait ------------------------------------------------------------------------------------------- */
@@ -153,6 +154,7 @@ static void scope_clear(struct hub *h, struct scope *s)
     s->reading = s->loading = s->check = s->gone = false;
     s->presences_due = 0;
     s->not_before = s->backoff_ms = 0;
+    roster_drop(h, s);
     for (unsigned i = 0; s->replica && i < s->replica->n_channels; i++)
         h->io.subscribe(h->io.user, false, HUB_TOPIC_CHANNEL, s->replica->channels[i]->id);
     replica_destroy(s->replica);
@@ -758,6 +760,10 @@ void hub_on_presences(struct hub *h, uint64_t ticket, status st, const Hubbub__V
 {
     h->now = now_ms;
     struct ticket *t = ticket_take(h, ticket, TICKET_PRESENCES);
+    struct ticket *of_roster = t ? NULL : ticket_take(h, ticket, TICKET_ROSTER_PRESENCES);
+    if (of_roster)
+        roster_on_presences(h, of_roster, st, r);
+    ticket_free(of_roster);
     struct scope *s = t ? ticket_scope(h, t) : NULL;
     if (s && s->state == SCOPE_LIVE) {
         for (size_t i = 0; st == ST_OK && i < r->n_presences; i++)

@@ -70,6 +70,11 @@ static Hubbub__V1__Member *make_member(struct arena *a, const struct fake_world 
     return m;
 }
 
+Hubbub__V1__Member *fake_member(const struct fake_world *w, unsigned guild, unsigned user, struct arena *a)
+{
+    return make_member(a, w, guild, user);
+}
+
 static void add_overwrite(struct arena *a, Hubbub__V1__Channel *c, uint64_t id, int type, uint64_t allow, uint64_t deny)
 {
     Hubbub__V1__Overwrite *o = PB_NEW(a, Hubbub__V1__Overwrite, hubbub__v1__overwrite);
@@ -104,6 +109,8 @@ static Hubbub__V1__Role *make_role(struct arena *a, const struct fake_world *w, 
     PB_SET(r, id, fake_role_id(guild, role));
     r->name = arena_printf(a, "role%u", role);
     PB_SET(r, permissions, w->guilds[guild].role_permissions[role]);
+    PB_SET(r, hoist, w->guilds[guild].hoisted[role] > 0);
+    PB_SET(r, position, w->guilds[guild].hoisted[role]);
     return r;
 }
 
@@ -333,6 +340,88 @@ uint64_t fake_set_role_permissions(struct fake_world *w, unsigned guild, unsigne
     PB_SET(e->role_update, guild_id, fake_guild_id(guild));
     e->role_update->role = make_role(a, w, guild, role);
     return commit_guild(w, guild, 0, e, a);
+}
+
+uint64_t fake_hoist(struct fake_world *w, unsigned guild, unsigned role, int position)
+{
+    w->guilds[guild].hoisted[role] = position;
+    return fake_set_role_permissions(w, guild, role, w->guilds[guild].role_permissions[role]);
+}
+
+/* ---- The town ----------------------------------------------------------------------------------------------------- */
+
+static Hubbub__V1__Member *make_resident(unsigned resident, const char *nick, unsigned roles)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Member *m = PB_NEW(a, Hubbub__V1__Member, hubbub__v1__member), *copy;
+    m->user = PB_NEW(a, Hubbub__V1__User, hubbub__v1__user);
+    PB_SET(m->user, id, (uint64_t)TOWN + resident);
+    m->user->username = arena_printf(a, "town%u", resident);
+    m->nick = (char *)nick;
+    m->roles = ARENA_ARRAY(a, uint64_t, FAKE_ROLES);
+    for (unsigned r = 1; r < FAKE_ROLES; r++)
+        if (roles >> r & 1)
+            m->roles[m->n_roles++] = fake_role_id(0, r);
+    copy = memory_copy_message(m);
+    arena_destroy(a);
+    return copy;
+}
+
+void fake_settle_town(struct fake_world *w, unsigned n, unsigned n_members)
+{
+    w->town = memory_zeroed(n * sizeof *w->town);
+    w->n_town = n;
+    for (unsigned i = 0; i < n_members; i++)
+        w->town[i].member = make_resident(i, NULL, 0);
+}
+
+void fake_resident_set(struct fake_world *w, unsigned resident, const char *nick, unsigned roles)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Event *e = new_event(a);
+    struct fake_resident *x = &w->town[resident];
+    Hubbub__V1__GuildMember **field = x->member ? &e->member_update : &e->member_add;
+    memory_free_message(x->member);
+    x->member = make_resident(resident, nick, roles);
+    *field = PB_NEW(a, Hubbub__V1__GuildMember, hubbub__v1__guild_member);
+    PB_SET(*field, guild_id, fake_guild_id(0));
+    (*field)->member = x->member;
+    commit_guild(w, 0, 0, e, a);
+}
+
+void fake_resident_leave(struct fake_world *w, unsigned resident)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Event *e = new_event(a);
+    e->member_remove = PB_NEW(a, Hubbub__V1__GuildMemberRemoved, hubbub__v1__guild_member_removed);
+    PB_SET(e->member_remove, guild_id, fake_guild_id(0));
+    e->member_remove->user = memory_copy_message(w->town[resident].member->user);
+    memory_free_message(w->town[resident].member);
+    w->town[resident].member = NULL;
+    Hubbub__V1__User *user = e->member_remove->user;
+    commit_guild(w, 0, 0, e, a);
+    memory_free_message(user);
+}
+
+static Hubbub__V1__PresenceUpdated *make_presence(struct arena *a, uint64_t user_id, bool online)
+{
+    Hubbub__V1__PresenceUpdated *p = PB_NEW(a, Hubbub__V1__PresenceUpdated, hubbub__v1__presence_updated);
+    p->user = PB_NEW(a, Hubbub__V1__PresenceUser, hubbub__v1__presence_user);
+    PB_SET(p->user, id, user_id);
+    p->status = arena_strdup(a, online ? "online" : "offline");
+    return p;
+}
+
+void fake_presence(struct fake_world *w, unsigned guild, uint64_t user_id, bool online)
+{
+    struct arena *a = arena_create(0);
+    Hubbub__V1__Event *e = new_event(a);
+    e->presence_update = make_presence(a, user_id, online);
+    PB_SET(e->presence_update, guild_id, fake_guild_id(guild));
+    if (user_id >= TOWN)
+        w->town[user_id - TOWN].online = online;
+    fake_ephemeral(w, e);
+    arena_destroy(a);
 }
 
 static uint64_t commit_channel_update(struct fake_world *w, unsigned guild, const struct fake_channel *c)
@@ -626,7 +715,10 @@ static void fill_guild(const struct fake_world *w, unsigned guild, Hubbub__V1__S
     for (unsigned i = 0; i < FAKE_USERS; i++)
         if (f->member[i])
             r->members[r->n_members++] = make_member(a, w, guild, i);
-    PB_SET(r, member_count, (uint32_t)r->n_members);
+    uint32_t count = (uint32_t)r->n_members;
+    for (unsigned i = 0; guild == 0 && i < w->n_town; i++)
+        count += w->town[i].member != NULL;
+    PB_SET(r, member_count, count);
 }
 
 static status answer_snapshot(struct fake_world *w, const struct fake_question *q, struct arena *a,
@@ -708,7 +800,13 @@ static status answer_member(struct fake_world *w, const struct fake_question *q,
 static status answer_presences(struct fake_world *w, const struct fake_question *q, struct arena *a,
                                ProtobufCMessage **ret)
 {
-    *ret = &PB_NEW(a, Hubbub__V1__GetPresencesResponse, hubbub__v1__get_presences_response)->base;
+    Hubbub__V1__GetPresencesResponse *r =
+        PB_NEW(a, Hubbub__V1__GetPresencesResponse, hubbub__v1__get_presences_response);
+    r->presences = ARENA_ARRAY(a, Hubbub__V1__PresenceUpdated *, q->n_ids);
+    for (size_t i = 0; i < q->n_ids; i++)
+        if (q->ids[i] >= TOWN && w->town[q->ids[i] - TOWN].online)
+            r->presences[r->n_presences++] = make_presence(a, q->ids[i], true);
+    *ret = &r->base;
     return ST_OK;
 }
 
@@ -739,7 +837,7 @@ static status answer_members(struct fake_world *w, const struct fake_question *q
         PB_NEW(a, Hubbub__V1__SearchMembersResponse, hubbub__v1__search_members_response);
     r->generation = make_generation(w, a);
     PB_SET(r, head, w->guilds[guild].feed.head);
-    r->members = ARENA_ARRAY(a, Hubbub__V1__Member *, FAKE_USERS + w->crowd);
+    r->members = ARENA_ARRAY(a, Hubbub__V1__Member *, FAKE_USERS + w->crowd + w->n_town);
     uint32_t total = 0;
     for (unsigned i = 0; i < FAKE_USERS + w->crowd; i++) {
         if (i < FAKE_USERS && !w->guilds[guild].member[i])
@@ -749,6 +847,11 @@ static status answer_members(struct fake_world *w, const struct fake_question *q
         total++;
         if (is_asked_for(q, m) && r->n_members < q->limit)
             r->members[r->n_members++] = m;
+    }
+    for (unsigned i = 0; guild == 0 && i < w->n_town; i++) {
+        total += w->town[i].member != NULL;
+        if (w->town[i].member && is_asked_for(q, w->town[i].member) && r->n_members < q->limit)
+            r->members[r->n_members++] = w->town[i].member;
     }
     PB_SET(r, total, total);
     PB_SET(r, joined_by, w->now);
@@ -987,7 +1090,11 @@ static void io_members(void *user, uint64_t ticket, const Hubbub__V1__SearchMemb
 
 static void io_presences(void *user, uint64_t ticket, const uint64_t *user_ids, size_t n)
 {
-    ask(user, QUESTION_PRESENCES, ticket);
+    struct fake_question *q = ask(user, QUESTION_PRESENCES, ticket);
+    q->ids = memory_zeroed(n * sizeof *q->ids);
+    q->n_ids = n;
+    if (n)
+        memcpy(q->ids, user_ids, n * sizeof *q->ids);
 }
 
 static void io_subscribe(void *user, bool on, enum hub_topic topic, uint64_t id)
@@ -1227,6 +1334,9 @@ void fake_destroy(struct fake_world *w)
     for (unsigned i = 0; i < w->n_clients; i++)
         free_client(w->clients[i]);
     memory_free_message(w->last_presence);
+    for (unsigned i = 0; i < w->n_town; i++)
+        memory_free_message(w->town[i].member);
+    free(w->town);
     free(w);
 }
 

@@ -19,7 +19,13 @@ enum {
     FAKE_GATEWAYS = 3
 };
 
-enum { CROWD = 1000000 };
+enum { CROWD = 1000000, TOWN = 2000000 };
+
+/* A member of guild 0 beside the users: as stored, and whether online. */
+struct fake_resident {
+    Hubbub__V1__Member *member; /* NULL: not a member now */
+    bool online;
+};
 
 enum question_kind {
     QUESTION_HEADS,
@@ -79,6 +85,7 @@ struct fake_guild {
     uint64_t role_permissions[FAKE_ROLES]; /* [0]: @everyone */
     bool member[FAKE_USERS];
     unsigned member_roles[FAKE_USERS]; /* bit by role */
+    int hoisted[FAKE_ROLES];           /* the role's position; 0: not hoisted */
     struct fake_channel channels[FAKE_CHANNELS];
     unsigned n_channels;
 };
@@ -139,6 +146,8 @@ struct fake_world {
     unsigned n_clients;
     unsigned read_limit;
     unsigned crowd; /* guild 0 has as many more members, with ids after CROWD, whom only a search finds */
+    struct fake_resident *town; /* ids from TOWN on */
+    unsigned n_town;
     bool quiet;     /* questions wait for fake_answer(); else fake_run() answers all */
     bool deaf;      /* nothing reaches the bus */
     unsigned asked[QUESTION_KINDS];
@@ -194,6 +203,13 @@ uint64_t fake_remove_channel(struct fake_world *, unsigned guild, unsigned chann
 uint64_t fake_set_channel(struct fake_world *, unsigned guild, unsigned channel, bool hidden, unsigned shown_to_role);
 uint64_t fake_show_to_user(struct fake_world *, unsigned guild, unsigned channel, unsigned user);
 uint64_t fake_delete_guild(struct fake_world *, unsigned guild);
+uint64_t fake_hoist(struct fake_world *, unsigned guild, unsigned role, int position);
+/* The town, in guild 0: n residents from the start, offline, of whom the first n_members are members; they join, leave,
+ * change name and roles (bits), come and go. */
+void fake_settle_town(struct fake_world *, unsigned n, unsigned n_members);
+void fake_resident_set(struct fake_world *, unsigned resident, const char *nick, unsigned roles);
+void fake_resident_leave(struct fake_world *, unsigned resident);
+void fake_presence(struct fake_world *, unsigned guild, uint64_t user_id, bool online);
 /* DMs. To be shown one is to be in it; fake_expel() tells the group, and then the user who was in it. */
 void fake_show_direct(struct fake_world *, unsigned direct, unsigned user);
 void fake_close_direct(struct fake_world *, unsigned direct, unsigned user);
@@ -205,6 +221,8 @@ void fake_revoke(struct fake_world *, unsigned user);
 void fake_truncate(struct fake_world *, struct fake_feed *);
 void fake_new_generation(struct fake_world *);
 void fake_ephemeral(struct fake_world *, const Hubbub__V1__Event *);
+/* As stored; in the arena. */
+Hubbub__V1__Member *fake_member(const struct fake_world *, unsigned guild, unsigned user, struct arena *);
 bool fake_can_view(const struct fake_world *, unsigned guild, unsigned channel, unsigned user);
 
 /* Clients. */

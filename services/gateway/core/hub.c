@@ -1,5 +1,6 @@
 /* hub.c - the hub's life: questions and their tickets, what a turn has left to do, time, statistics. */
 #include "hubbub/v1/gateway.hub.h"
+#include "services/gateway/core/member_list.h"
 #include "services/gateway/core/state.h"
 
 enum { SLOW_CHECK_MS = 100 };
@@ -143,6 +144,7 @@ void hub_tick(struct hub *h, int64_t now_ms)
     cursor_tick(h);
     sessions_open(h);
     members_tick(h);
+    lists_tick(h);
     if (now_ms >= h->slow_at) {
         h->slow_at = now_ms + SLOW_CHECK_MS;
         connections_check(h);
@@ -190,5 +192,8 @@ void hub_stats(const struct hub *h, struct hub_stats *ret)
     ret->sessions_detached += !x->connection;
     for (const struct scope *s = h->scopes; s; s = s->hh.next)
         ret->guilds += s->kind == SCOPE_GUILD;
+    const struct roster *o;
+    DL_FOREACH(h->rosters, o)
+    ret->rosters++;
     ret->scopes = HASH_COUNT(h->scopes);
 }

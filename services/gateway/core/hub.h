@@ -28,6 +28,7 @@ struct hub_payload {
     bool ephemeral; /* typing, presence: own small cap in a ring */
     bool snapshot;  /* READY, GUILD_CREATE: a ring lets go of it once the client has acknowledged it */
     size_t len;
+    bool transient; /* not kept for a replay: what it tells is told anew after RESUMED */
     void *edge_cache; /* the edge's: e.g. the compressed form, made once; freed by hub_io.payload_free */
     char data[];
 };
@@ -146,6 +147,8 @@ uint64_t hub_guild_of_channel(const struct hub *, uint64_t channel_id);
 
 struct hub_stats {
     uint32_t connections, sessions, sessions_detached, guilds, scopes;
+    uint32_t rosters;
+    uint64_t list_updates, list_rebuilds, list_pages, list_rows_refused;
     uint64_t dispatched, resumed, identified, gaps, reads, resets, ring_evictions, invalid_sessions;
     uint64_t moved_in, moved_out, moves_failed;
 };

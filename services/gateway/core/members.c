@@ -8,6 +8,7 @@
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/gateway.hub.h"
 #include "lib/permission/permission.h"
+#include "services/gateway/core/member_list.h"
 #include "services/gateway/core/state.h"
 
 enum {
@@ -294,7 +295,8 @@ void hub_on_members(struct hub *h, uint64_t ticket, status st, const Hubbub__V1_
 {
     h->now = now_ms;
     struct ticket *t = ticket_take(h, ticket, TICKET_MEMBERS);
-    bool good = t && cursor_accept(h, st, r ? r->generation : NULL);
+    struct ticket *of_roster = t ? NULL : ticket_take(h, ticket, TICKET_ROSTER);
+    bool good = (t || of_roster) && cursor_accept(h, st, r ? r->generation : NULL);
     struct members_ask *k = t ? t->members : NULL; /* NULL: its session ended */
     if (k) {
         k->ticket = NULL;
@@ -305,6 +307,9 @@ void hub_on_members(struct hub *h, uint64_t ticket, status st, const Hubbub__V1_
         else
             k->not_before = h->now + hub_backoff(h, &k->backoff_ms);
     }
+    if (of_roster)
+        roster_on_members(h, of_roster, good, r);
+    ticket_free(of_roster);
     ticket_free(t);
     hub_settle(h);
 }

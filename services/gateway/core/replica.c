@@ -174,7 +174,7 @@ void replica_put_role(struct replica *r, const Hubbub__V1__Role *role)
         replica_retire_classes(r);
 }
 
-static void strip_member(Hubbub__V1__Member *m, uint64_t role_id)
+void replica_strip_member(Hubbub__V1__Member *m, uint64_t role_id)
 {
     size_t kept = 0;
     for (size_t i = 0; i < m->n_roles; i++)
@@ -205,7 +205,7 @@ void replica_remove_role(struct replica *r, uint64_t role_id)
     }
     struct replica_member *m, *next;
     HASH_ITER(hh, r->members, m, next)
-    strip_member(m->member, role_id);
+    replica_strip_member(m->member, role_id);
     for (unsigned i = 0; i < r->n_channels; i++)
         strip_channel(r->channels[i]->channel, role_id);
     replica_retire_classes(r);

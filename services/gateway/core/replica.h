@@ -70,6 +70,7 @@ bool replica_role_decides(const struct replica *, const Hubbub__V1__Role *);
 void replica_put_role(struct replica *, const Hubbub__V1__Role *);
 /* Also from members and overwrites. */
 void replica_remove_role(struct replica *, uint64_t role_id);
+void replica_strip_member(Hubbub__V1__Member *, uint64_t role_id);
 /* NULL when it is not known. */
 const Hubbub__V1__Member *replica_member(const struct replica *, uint64_t user_id);
 /* Beyond REPLICA_MEMBERS_MAX only known ones are replaced, unless `needed`. */

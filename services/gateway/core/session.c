@@ -8,6 +8,7 @@
  * fill the ring. Only the functions here move a session's state. */
 #define _GNU_SOURCE /* strcasestr */
 #include "hubbub/v1/common.hub.h"
+#include "services/gateway/core/member_list.h"
 #include "services/gateway/core/state.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -132,6 +133,7 @@ static void mark_presence(struct hub *h, struct session *x)
 void hold_detach(struct hub *h, struct hold *hold)
 {
     catchup_drop(h, hold);
+    lists_forget(h, hold);
     if (!hold->attached)
         return;
     hold->attached = false;
@@ -335,7 +337,8 @@ void session_dispatch(struct hub *h, struct session *x, struct hub_payload *p)
 {
     x->s++;
     h->stats.dispatched++;
-    h->stats.ring_evictions += ring_put(&x->ring, h, p, x->s);
+    if (!p->transient)
+        h->stats.ring_evictions += ring_put(&x->ring, h, p, x->s);
     if (x->connection && !x->arrival)
         connection_send(h, x->connection, p, x->s);
 }
@@ -824,6 +827,7 @@ void session_replay(struct hub *h, struct session *x, int64_t seq)
     session_dispatch(h, x, resumed);
     hub_payload_unref(h, resumed);
     h->stats.resumed++;
+    lists_resume(h, x);
     mark_presence(h, x);
 }
 

@@ -9,6 +9,7 @@
  *   ready.c       READY, GUILD_CREATE
  *   members.c     op 8: member chunks
  *   presence.c    what a session shows of its user, and whose presence it is told of
+ *   member_list.h the lists beside channels: ops 14 and 37, GUILD_MEMBER_LIST_UPDATE
  *   hub.c         tickets, the settling of what a turn has left to do, ticks, statistics
  *
  * A turn is one call of a hub_*() function. Inside it nothing is freed that somebody may still be walking over:
@@ -81,6 +82,8 @@ enum ticket_kind {
     TICKET_MEMBERS,
     TICKET_TAKE,
     TICKET_CONFIRM,
+    TICKET_ROSTER,
+    TICKET_ROSTER_PRESENCES,
     TICKET_KINDS
 };
 
@@ -94,6 +97,8 @@ struct ticket {
     struct members_ask *members;   /* cleared when it ends */
     struct hold *hold;             /* cleared when it is dropped */
     struct resumption *resumption; /* cleared when its socket goes */
+    struct roster *roster;         /* cleared when it is dropped */
+    bool by_id;                    /* roster: of users, not a page */
     bool has_token;                /* heads */
     uint64_t token;
     uint64_t after;  /* read */
@@ -154,6 +159,7 @@ struct scope {
     int64_t presences_due; /* 0, or until when sessions wait for the initial presences */
     unsigned backoff_ms;
     struct replica *replica; /* of a LIVE guild */
+    struct roster *roster;   /* ... whose member lists somebody looks at */
     struct hold *holds;
     unsigned n_holds, n_waiting; /* waiting: not attached */
     struct scope *prev_armed, *next_armed, *prev_dirty, *next_dirty, *prev_queued, *next_queued;
@@ -187,6 +193,7 @@ struct hold {
     uint64_t *watched;             /* whose presence is subscribed to, sorted */
     size_t n_watched;
     struct catchup *catchup;
+    struct list_view *views; /* member lists that are looked at */
     struct view_class *before; /* while an entry that decides views is applied */
     struct hold *prev, *next;  /* scope.holds */
     struct hold *prev_catchup, *next_catchup;
@@ -279,6 +286,7 @@ struct hub {
     struct scope *scopes, *armed, *dirty, *read_queue, *load_queue;
     struct hold *catchups;
     struct replica_channel *channels;
+    struct roster *rosters;
     uint64_t incarnations, versions;
 
     struct members_ask *members_asks;
