@@ -1,5 +1,5 @@
 /* connection.h - one HTTP/1.1 socket: heads in, answers out, one exchange at a time (requests that were pipelined wait
- * in the buffer), until it is closed or given to libwebsockets.
+ * in the buffer), until it is closed or becomes a WebSocket.
  *
  * Timeouts: 15 s for a head from its first byte, 15 s for a JSON body, 15 s for each 8 KiB of a multipart one, 65 s
  * idle, 30 s for a peer that takes nothing of an answer. */

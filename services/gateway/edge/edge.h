@@ -6,14 +6,15 @@
  *   admit.c       rate limits, the client's address     deflate.c     the form of compressed frames
  *   identity.c    whose token is this                   own_routes.c  /gateway, /ping, /.well-known, the page at /
  *   upload.c      files of a multipart message          attachment.c  files back
- *   socket.c      one WebSocket (libwebsockets)         flush.c       what the sockets have to send, once a loop turn
- *   rim.c         hub_io: the core's questions          edge.c        start, tick, drain, metrics
+ *   socket.c      one WebSocket                         frame.c       the frames that clients send
+ *   flush.c       what sockets have to send, each turn  rim.c         hub_io: the core's questions
+ *   edge.c        start, tick, drain, metrics
  *   peers.c       what the other gateways are asked     peer_door.c   ... and ask of this one
  *
- * Everything runs on the loop thread; nothing blocks. libwebsockets sees WebSocket traffic only: its own HTTP server
- * decodes a path before it can be routed, knows no chunked request bodies, keeps one sorted list of timers for all
- * sockets and refuses the target "?v=10" that real clients send, so HTTP heads are read by http.c and an upgrade
- * reaches it as a handshake that we wrote. */
+ * Everything runs on the loop thread; nothing blocks. libwebsockets watches WebSocket descriptors only: its own HTTP
+ * server decodes a path before it can be routed, knows no chunked request bodies, keeps one sorted list of timers for
+ * all sockets and refuses the target "?v=10" that real clients send, and its frame layer (4.1.6) is laxer than RFC
+ * 6455, so heads are read by http.c, handshakes answered by socket.c and frames read by frame.c. */
 #pragma once
 #include "lib/base/buf.h"
 #include "lib/base/metric.h"

@@ -5,8 +5,9 @@
  * Each socket's message is gathered from the shared payloads: [frame header][body][tail with its own s], up to sixteen
  * frames. A compressed one is [frame header, zlib header when due][deflated body][tail as a stored block]: the body is
  * deflated when the first socket wants it so, and kept with the payload. All sends are non-blocking and complete inside
- * the submission (MSG_DONTWAIT), so nothing outlives the call. What a socket did not take of a frame goes to
- * libwebsockets, which keeps it and asks for POLLOUT; whole frames stay in our queue.
+ * the submission (MSG_DONTWAIT), so nothing outlives the call. What a socket did not take of a frame is copied and
+ * kept as its rest, which goes first in its next message; whole frames stay in the queue. Such a socket is not tried
+ * again before WRITEABLE.
  *
  * A slice is 1,000 sockets; between slices the loop turns, so that a fan-out to ten thousand delays nobody else for
  * long. */
@@ -24,7 +25,7 @@ enum { SLICE = 1000, BATCH = 256, HEADER_MAX = 10, PIECES = 3 };
  * comes behind a compressed one before it, so events stay as they are and what opens a session is always compressed. */
 enum { PAYLOAD_COMPRESS_BYTES_MIN = 16 * 1024 };
 
-enum form { FORM_TEXT, FORM_CLOSE, FORM_STREAM, FORM_PAYLOAD };
+enum form { FORM_TEXT, FORM_CLOSE, FORM_PONG, FORM_STREAM, FORM_PAYLOAD };
 struct piece {
     unsigned char header[HEADER_MAX + DEFLATE_HEADER_BYTES];
     unsigned char tail[HUB_TAIL_BYTES + DEFLATE_TAIL_BYTES];
@@ -34,10 +35,10 @@ struct gather {
     struct socket *socket;
     struct msghdr message;
     unsigned frames;
-    size_t bytes;
+    size_t bytes, rest;             /* all; of them what was left of an earlier message */
     size_t sizes[FLUSH_FRAMES_MAX]; /* of each frame on the wire */
     size_t plain[FLUSH_FRAMES_MAX]; /* of each compressed frame before that; 0: not compressed */
-    struct iovec iov[FLUSH_FRAMES_MAX * PIECES];
+    struct iovec iov[1 + FLUSH_FRAMES_MAX * PIECES];
     struct piece pieces[FLUSH_FRAMES_MAX];
 };
 struct flush {
@@ -102,7 +103,7 @@ static struct socket *take(struct flush *f)
 static size_t frame_header(unsigned char *ret, enum form form, size_t n)
 {
     static const unsigned char opcodes[] = {
-        [FORM_TEXT] = 0x81, [FORM_CLOSE] = 0x88, [FORM_STREAM] = 0x82, [FORM_PAYLOAD] = 0x82};
+        [FORM_TEXT] = 0x81, [FORM_CLOSE] = 0x88, [FORM_PONG] = 0x8a, [FORM_STREAM] = 0x82, [FORM_PAYLOAD] = 0x82};
     ret[0] = opcodes[form];
     if (n < 126) {
         ret[1] = (unsigned char)n;
@@ -130,8 +131,8 @@ static size_t frame_tail(char *ret, int64_t s)
 
 static enum form form_of(const struct socket *s, const struct frame *f)
 {
-    if (f->s == FRAME_CLOSE)
-        return FORM_CLOSE;
+    if (f->s == OUT_CLOSE || f->s == OUT_PONG)
+        return f->s == OUT_CLOSE ? FORM_CLOSE : FORM_PONG;
     if (s->zlib_stream)
         return FORM_STREAM;
     bool large = f->payload->snapshot || f->payload->len >= PAYLOAD_COMPRESS_BYTES_MIN;
@@ -179,13 +180,17 @@ static struct iovec *gather_frame(struct gather *g, unsigned i, const struct fra
 static void gather(struct socket *s, struct gather *g)
 {
     g->socket = s;
-    g->bytes = 0;
+    g->bytes = g->rest = s->rest_len - s->rest_sent;
     g->frames = s->count < FLUSH_FRAMES_MAX ? s->count : FLUSH_FRAMES_MAX;
     g->message = (struct msghdr){.msg_iov = g->iov};
+    if (g->rest)
+        g->iov[g->message.msg_iovlen++] = (struct iovec){s->rest + s->rest_sent, g->rest};
+    bool begun = s->zlib_begun;
     for (unsigned i = 0; i < g->frames; i++) {
         const struct frame *f = &s->ring[(s->first + i) & (s->cap - 1)];
         enum form form = form_of(s, f);
-        bool begin = form == FORM_PAYLOAD || (form == FORM_STREAM && !s->zlib_begun && i == 0);
+        bool begin = form == FORM_PAYLOAD || (form == FORM_STREAM && !begun);
+        begun |= form == FORM_STREAM;
         g->message.msg_iovlen = (size_t)(gather_frame(g, i, f, form, begin) - g->iov);
         g->bytes += g->sizes[i];
     }
@@ -193,15 +198,16 @@ static void gather(struct socket *s, struct gather *g)
 
 /* ---- Results --------------------------------------------------------------------------------------------------- */
 
-/* The frame that was cut at `done` bytes of the whole message: its rest goes to libwebsockets, which buffers what the
- * socket does not take. from: where that frame begins in the message. */
-static void hand_rest(struct gather *g, size_t done, size_t end)
+/* The message was cut at `done` bytes, within a frame that ends at `end`: the frame's rest is kept. */
+static void keep_rest(struct gather *g, size_t done, size_t end)
 {
-    size_t rest = end - done;
-    unsigned char *copy = malloc(LWS_PRE + rest), *at = copy + LWS_PRE;
-    if (!copy)
+    struct socket *s = g->socket;
+    size_t rest = end - done, skip = done;
+    unsigned char *at = s->rest = malloc(rest);
+    if (!at)
         log_fatal("out of memory");
-    size_t skip = done;
+    s->rest_len = rest;
+    s->rest_sent = 0;
     for (struct iovec *iov = g->iov; rest; iov++) {
         if (skip >= iov->iov_len) {
             skip -= iov->iov_len;
@@ -213,19 +219,26 @@ static void hand_rest(struct gather *g, size_t done, size_t end)
         rest -= n;
         skip = 0;
     }
-    bool written = lws_write(g->socket->wsi, copy + LWS_PRE, end - done, LWS_WRITE_RAW) >= 0;
-    free(copy);
-    if (!written)
-        socket_cut(g->socket);
+}
+
+/* Of the earlier message's rest `done` bytes or all are sent. */
+static void advance_rest(struct socket *s, size_t done)
+{
+    s->rest_sent += done < s->rest_len - s->rest_sent ? done : s->rest_len - s->rest_sent;
+    if (s->rest_sent < s->rest_len)
+        return;
+    free(s->rest);
+    s->rest = NULL;
+    s->rest_len = s->rest_sent = 0;
 }
 
 /* The first frames of the message are on their way. */
 static void count_sent(struct gather *g, unsigned n)
 {
     metric_add(&edge_flushed_frames, n);
-    g->socket->zlib_begun |= n > 0;
     int64_t before = 0, after = 0;
     for (unsigned i = 0; i < n; i++) {
+        g->socket->zlib_begun |= g->plain[i] > 0;
         before += (int64_t)g->plain[i];
         after += g->plain[i] ? (int64_t)g->sizes[i] : 0;
     }
@@ -243,27 +256,30 @@ static bool settle(struct gather *g, ssize_t result)
         socket_cut(s);
         return false;
     }
-    size_t done = result < 0 ? 0 : (size_t)result, end = 0;
+    size_t done = result < 0 ? 0 : (size_t)result, end = g->rest;
     unsigned whole = 0;
+    advance_rest(s, done);
     while (whole < g->frames && end + g->sizes[whole] <= done)
         end += g->sizes[whole++];
     if (whole < g->frames && done > end) {
-        hand_rest(g, done, end + g->sizes[whole]);
+        keep_rest(g, done, end + g->sizes[whole]);
         whole++;
     }
     count_sent(g, whole);
-    if (s->cut)
-        return false;
     socket_pop(s, whole);
-    if (done == g->bytes)
+    if (done == g->bytes) {
+        if (!s->count)
+            socket_drained(s);
         return true;
+    }
+    s->blocked = true;
     lws_callback_on_writable(s->wsi);
     return false;
 }
 
 static bool may_send(const struct socket *s)
 {
-    return s->wsi && !s->cut && s->count && !lws_partial_buffered(s->wsi);
+    return s->wsi && !s->cut && !s->blocked && (s->count || s->rest);
 }
 
 static bool send_now(struct socket *s, struct gather *g)
@@ -320,8 +336,6 @@ bool flush_run(struct flush *f)
     for (unsigned i = 0; i < SLICE && f->first; i++) {
         struct socket *s = take(f);
         if (!may_send(s)) {
-            if (s->wsi && s->count && !s->cut)
-                lws_callback_on_writable(s->wsi); /* libwebsockets holds a rest: ours is sent behind it */
             socket_unref(s);
             continue;
         }

@@ -1,37 +1,36 @@
-/* A WebSocket. The handshake was read by http.c and is given to libwebsockets in a form that we wrote, so it sees no
- * header of a stranger: no extension, no subprotocol, no odd target. From then on it reads frames (unmasks, validates,
- * answers pings) and we write: straight to the descriptor, whole frames, as long as it holds no unsent rest of its own.
+/* A WebSocket. The handshake was read by http.c and is answered here; frame.c reads what the client sends, flush.c
+ * writes what it is sent, both past libwebsockets, which only watches the descriptor (its raw role): when it is
+ * readable, when it is writable again, and its end. Its own WebSocket role would take unmasked frames, lengths in any
+ * form and drop pings (version 4.1.6), and shows nobody what it did not check.
  *
- * Rules of version 4.1.6 that this file and flush.c keep: never lws_write while lws_partial_buffered (the stream would
- * be corrupted); never close from outside its own callbacks but by LWS_TO_KILL_ASYNC; never expect a close frame of it
- * when -1 is returned from WRITEABLE (it takes that for a failed write), so close frames are ours, last in the queue.
+ * Life: adopt (the core learns of it) -> the peer is heard no more: it closed, or broke the protocol (the core learns
+ * of that, once what was queued is sent as far as it goes) -> RAW_CLOSE (wsi is dead). The struct itself goes when the
+ * dirty list and the calls in flight have let go of it.
  *
- * Life: adopt -> ESTABLISHED (the core learns of it) -> CLOSED (the core learns of it; wsi is dead). The struct itself
- * goes when the dirty list and the calls in flight have let go of it. */
+ * Its end: the close frame is the last of the queue. Behind it, once the peer's has come too, our side of the stream is
+ * shut and what still arrives is thrown away until the peer ends its side (a close with bytes unread would be a reset,
+ * which can overtake our close frame), or its time is over. Closing by ourselves is LWS_TO_KILL_ASYNC only: legal
+ * everywhere. */
 #include "services/gateway/edge/socket.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum {
-    RX_BYTES = 1024,
-    TX_PACKET_BYTES = 65536,
+    RX_BYTES = 8192, /* read at once; one buffer for all sockets */
     RING_FIRST = 4,
     OVER_MS = 3000,
     OVER_FACTOR = 8,
     CLOSE_TIMEOUT_MS = 5000,
     REASON_BYTES_MAX = 123,
-    FAILED_MS = 1000, /* how long a peer that broke the protocol is waited for */
-    CLOSE_BAD_UTF8 = 1007,
+    END_MS = 1000, /* how long a peer may take to end its side */
     CLOSE_DECODE = 4002,
     CLOSE_BAD_VERSION = 4012
 };
 
-/* Between lws_adopt_socket_readbuf and ESTABLISHED, which comes from inside it. */
-static struct socket *adopting;
+static const char protocol_name[] = "gateway";
 
 /* ---- Life ------------------------------------------------------------------------------------------------------ */
 
@@ -45,7 +44,8 @@ void socket_unref(struct socket *s)
     if (--s->refs)
         return;
     free(s->ring);
-    free(s->in);
+    free(s->rest);
+    frame_reader_finish(&s->in);
     free(s);
 }
 
@@ -54,6 +54,8 @@ void socket_pop(struct socket *s, unsigned n)
     for (; n; n--) {
         struct frame *f = &s->ring[s->first];
         s->bytes -= f->payload->len;
+        if (f->payload == s->pong)
+            s->pong = NULL;
         hub_payload_unref(s->edge->hub, f->payload);
         s->first = (s->first + 1) & (s->cap - 1);
         s->count--;
@@ -99,15 +101,15 @@ static void on_timer(struct wheel_timer *t)
         socket_cut(s); /* it had its time to say goodbye */
 }
 
-static struct socket *create(struct edge *e, int fd, struct socket_terms terms)
+static struct socket *create(struct edge *e, int fd, bool zlib_stream)
 {
     struct socket *s = calloc(1, sizeof *s);
     if (!s)
         log_fatal("out of memory");
     *s = (struct socket){.edge = e,
                          .fd = fd,
-                         .version = terms.version,
-                         .zlib_stream = terms.zlib_stream,
+                         .zlib_stream = zlib_stream,
+                         .in.message_bytes_max = EDGE_FRAME_BYTES_MAX,
                          .refs = 1,
                          .next = e->sockets,
                          .timer.fire = on_timer};
@@ -118,44 +120,81 @@ static struct socket *create(struct edge *e, int fd, struct socket_terms terms)
     return s;
 }
 
+static void leave_hub(struct socket *s, uint16_t peer_code)
+{
+    struct hub_connection *hub = s->hub;
+    s->hub = NULL;
+    if (!hub)
+        return;
+    hub_disconnected(s->edge->hub, hub, peer_code, clock_mono_ms());
+    edge_touch(s->edge);
+}
+
 /* libwebsockets is done with it, or never began. */
 static void on_closed(struct socket *s)
 {
-    struct hub_connection *hub = s->hub;
+    if (s->closed)
+        return;
     s->wsi = NULL;
-    s->hub = NULL;
-    s->closing = true;
+    s->closed = s->closing = s->heard = true;
     wheel_cancel(&s->timer);
     socket_pop(s, s->count);
     *(s->prev ? &s->prev->next : &s->edge->sockets) = s->next;
     if (s->next)
         s->next->prev = s->prev;
     s->edge->n_sockets--;
-    if (hub) {
-        hub_disconnected(s->edge->hub, hub, s->peer_code, clock_mono_ms());
-        edge_touch(s->edge);
-    }
+    leave_hub(s, 0);
     socket_unref(s);
 }
 
-void socket_adopt(struct edge *e, int fd, const char *key, struct socket_terms terms, const char *rest, size_t rest_len)
+/* RFC 6455 section 4.2.2. It goes out in one piece with HELLO. */
+static void answer_handshake(struct socket *s, const char *key)
 {
+    char accept[32];
+    unsigned char digest[20];
     struct buf text = {0};
+    buf_printf(&text, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
+    lws_SHA1((const unsigned char *)text.data, text.len, digest);
+    lws_b64_encode_string((const char *)digest, sizeof digest, accept, sizeof accept);
+    buf_clear(&text);
     buf_printf(&text,
-               "GET / HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
-               key);
-    buf_put(&text, rest, rest_len);
-    struct socket *s = create(e, fd, terms);
+               "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: %s\r\n\r\n",
+               accept);
+    s->rest = (unsigned char *)text.data;
+    s->rest_len = text.len;
+    flush_add(s->edge->flush, s);
+}
+
+static void open_session(struct socket *s, int version)
+{
+    if (!version) {
+        socket_close(s, CLOSE_BAD_VERSION, "Invalid API version.");
+        return;
+    }
+    s->hub = hub_connected(s->edge->hub, s, version, clock_mono_ms());
+    if (!s->hub)
+        socket_cut(s);
+    edge_touch(s->edge);
+}
+
+static void on_bytes(struct socket *s, char *in, size_t n);
+
+void socket_adopt(struct edge *e, int fd, const char *key, struct socket_terms terms, char *in, size_t n)
+{
+    struct socket *s = create(e, fd, terms.zlib_stream);
+    lws_adopt_desc_t raw = {.vh = lws_get_vhost_by_name(e->lws, "default"),
+                            .type = LWS_ADOPT_SOCKET,
+                            .fd.sockfd = fd,
+                            .vh_prot_name = protocol_name,
+                            .opaque = s};
     socket_ref(s);
-    adopting = s;
-    struct lws *wsi = lws_adopt_socket_readbuf(e->lws, fd, text.data, text.len); /* closes fd when it fails */
-    adopting = NULL;
-    buf_finish(&text);
-    if (!s->wsi && !s->closing) { /* the handshake did not end inside: it never will */
-        if (wsi)
-            kill_later(e, wsi);
-        on_closed(s);
+    answer_handshake(s, key);
+    if (lws_adopt_descriptor_vhost_via_info(&raw)) {
+        open_session(s, terms.version);
+        on_bytes(s, in, n);
+    } else {
+        on_closed(s); /* fd is closed */
     }
     socket_unref(s);
 }
@@ -211,23 +250,66 @@ void socket_send(struct socket *s, struct hub_payload *payload, int64_t seq)
     judge_queue(s);
 }
 
-void socket_close(struct socket *s, uint16_t code, const char *reason)
+static struct hub_payload *make_payload(size_t room)
 {
-    if (s->closing || !s->wsi)
-        return;
-    size_t n = reason ? strnlen(reason, REASON_BYTES_MAX) : 0;
-    struct hub_payload *p = calloc(1, sizeof *p + 2 + n);
+    struct hub_payload *p = calloc(1, sizeof *p + room);
     if (!p)
         log_fatal("out of memory");
     p->refs = 1;
-    p->len = 2 + n;
-    p->data[0] = (char)(code >> 8);
-    p->data[1] = (char)code;
-    memcpy(p->data + 2, n ? reason : "", n);
-    push(s, p, FRAME_CLOSE);
+    return p;
+}
+
+/* The last frame. code FRAME_CODE_NONE: an empty one. */
+static void push_close(struct socket *s, uint16_t code, const char *reason)
+{
+    size_t n = strnlen(reason, REASON_BYTES_MAX);
+    struct hub_payload *p = make_payload(2 + n);
+    if (code != FRAME_CODE_NONE) {
+        p->len = 2 + n;
+        p->data[0] = (char)(code >> 8);
+        p->data[1] = (char)code;
+        memcpy(p->data + 2, reason, n);
+    }
+    push(s, p, OUT_CLOSE);
     hub_payload_unref(s->edge->hub, p);
     s->closing = true;
     wheel_set(&s->edge->wheel, &s->timer, clock_mono_ms() + CLOSE_TIMEOUT_MS);
+}
+
+void socket_close(struct socket *s, uint16_t code, const char *reason)
+{
+    if (!s->closing && s->wsi)
+        push_close(s, code, reason ? reason : "");
+}
+
+/* RFC 6455 section 5.5.3: while a pong waits, a further ping takes its place, so that they cannot pile up. */
+static void push_pong(struct socket *s, const char *data, size_t n)
+{
+    if (s->closing)
+        return;
+    bool waits = s->pong;
+    struct hub_payload *p = waits ? s->pong : make_payload(FRAME_CONTROL_BYTES_MAX);
+    if (waits)
+        s->bytes -= p->len;
+    memcpy(p->data, data, n);
+    p->len = n;
+    if (waits) {
+        s->bytes += n;
+        return;
+    }
+    push(s, p, OUT_PONG);
+    hub_payload_unref(s->edge->hub, p);
+    s->pong = p;
+    judge_queue(s);
+}
+
+void socket_drained(struct socket *s)
+{
+    if (!s->heard || s->ended || s->cut)
+        return;
+    s->ended = true;
+    shutdown(s->fd, SHUT_WR);
+    wheel_set(&s->edge->wheel, &s->timer, clock_mono_ms() + END_MS);
 }
 
 void socket_close_all(struct edge *e, uint16_t code, const char *reason)
@@ -240,169 +322,80 @@ void socket_close_all(struct edge *e, uint16_t code, const char *reason)
 
 /* ---- In -------------------------------------------------------------------------------------------------------- */
 
-static void append(struct socket *s, const char *text, size_t n)
+/* What the peer says from here on is thrown away. */
+static void hear_no_more(struct socket *s, uint16_t peer_code)
 {
-    if (s->in_len + n > s->in_cap) {
-        size_t cap = s->in_cap ? s->in_cap * 2 : 2 * RX_BYTES;
-        cap = cap < s->in_len + n ? s->in_len + n : cap;
-        s->in = realloc(s->in, cap);
-        if (!s->in)
-            log_fatal("out of memory");
-        s->in_cap = cap;
-    }
-    if (n) /* an empty frame has no buffer yet */
-        memcpy(s->in + s->in_len, text, n);
-    s->in_len += n;
+    s->heard = true;
+    frame_reader_finish(&s->in);
+    flush_socket(s);
+    if (!s->count && !s->rest) /* our close frame may have left long ago */
+        socket_drained(s);
+    leave_hub(s, peer_code);
 }
 
-static void forget_input(struct socket *s)
+static void on_peer_close(struct socket *s, uint16_t code)
 {
-    free(s->in);
-    s->in = NULL;
-    s->in_len = s->in_cap = 0;
+    if (!s->closing)
+        push_close(s, code, "");
+    hear_no_more(s, code);
 }
 
-/* RFC 3629: whole characters, shortest forms, no surrogates. libwebsockets would check too, but takes the payload of a
- * pong for text and lets a message end within a character. */
-static bool is_utf8(const unsigned char *s, size_t n)
+static void on_fault(struct socket *s, uint16_t code)
 {
-    for (size_t i = 0; i < n;) {
-        unsigned c = s[i++];
-        if (c < 0x80)
-            continue;
-        unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-        if (c < 0xc2 || c > 0xf4 || n - i < more)
-            return false;
-        unsigned low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-        if (s[i] < low || s[i] > high)
-            return false;
-        for (unsigned k = 1; k < more; k++)
-            if ((s[i + k] & 0xc0) != 0x80)
-                return false;
-        i += more;
-    }
-    return true;
+    bool decode = code == FRAME_CODE_BINARY || code == FRAME_CODE_TOO_LARGE; /* the API has one code for both */
+    metric_add(&edge_frames_too_large, code == FRAME_CODE_TOO_LARGE);
+    if (decode)
+        socket_close(s, CLOSE_DECODE, "Decode error.");
+    else
+        socket_close(s, code, code == FRAME_CODE_UTF8 ? "Invalid UTF-8." : "Protocol error.");
+    hear_no_more(s, 0);
 }
 
-static void hand_over(struct socket *s, const char *text, size_t n)
+static void on_message(struct socket *s, const char *text, size_t n)
 {
-    if (!is_utf8((const unsigned char *)text, n)) {
-        socket_close(s, CLOSE_BAD_UTF8, "Invalid UTF-8.");
+    if (s->closing || !s->hub)
         return;
-    }
     hub_receive(s->edge->hub, s->hub, text, n, clock_mono_ms());
     edge_touch(s->edge);
 }
 
-static void refuse(struct socket *s)
+static void on_bytes(struct socket *s, char *in, size_t n)
 {
-    forget_input(s);
-    socket_close(s, CLOSE_DECODE, "Decode error.");
-}
-
-/* The peer broke the protocol, or is within a frame that nobody reads: its close frame may never be found. */
-static void give_up_soon(struct socket *s)
-{
-    wheel_set(&s->edge->wheel, &s->timer, clock_mono_ms() + FAILED_MS);
-}
-
-static void on_receive(struct socket *s, const char *text, size_t n)
-{
-    size_t left = lws_remaining_packet_payload(s->wsi); /* as the peer states it: judged before a byte is kept */
-    bool last = lws_is_final_fragment(s->wsi) && !left;
-    if (s->closing)
-        return;
-    if (lws_frame_is_binary(s->wsi)) {
-        refuse(s);
-    } else if (left > EDGE_FRAME_BYTES_MAX || s->in_len + n + left > EDGE_FRAME_BYTES_MAX) {
-        metric_add(&edge_frames_too_large, 1);
-        refuse(s);
-        give_up_soon(s);
-    } else if (last && !s->in_len) {
-        hand_over(s, text, n);
-    } else {
-        append(s, text, n);
-        if (last)
-            hand_over(s, s->in, s->in_len);
-        if (last)
-            forget_input(s);
+    struct frame_event event = {.kind = FRAME_PING};
+    for (size_t used; !s->heard && !s->cut && event.kind != FRAME_MORE; in += used, n -= used) {
+        event = frame_read(&s->in, in, n, &used);
+        if (event.kind == FRAME_MESSAGE)
+            on_message(s, event.data, event.n);
+        else if (event.kind == FRAME_PING)
+            push_pong(s, event.data, event.n);
+        else if (event.kind == FRAME_CLOSED)
+            on_peer_close(s, event.code);
+        else if (event.kind == FRAME_FAULT)
+            on_fault(s, event.code);
     }
 }
 
-static int on_established(struct lws *wsi, struct socket **slot)
+static void on_writable(struct socket *s)
 {
-    struct socket *s = adopting;
-    if (!s || s->wsi)
-        return -1;
-    *slot = s;
-    s->wsi = wsi;
-    if (!s->version) {
-        socket_close(s, CLOSE_BAD_VERSION, "Invalid API version.");
-        return 0;
-    }
-    s->hub = hub_connected(s->edge->hub, s, s->version, clock_mono_ms());
-    if (!s->hub)
-        return -1;
-    edge_touch(s->edge);
-    return 0;
-}
-
-/* -1: our close frame is out already, this is the answer to it, or it is a wrong one (RFC 6455 sections 5.5.1 and 8.1)
- * and libwebsockets sends the code for that; 0: it is answered with an echo. */
-static int on_peer_close(struct socket *s, const unsigned char *in, size_t n)
-{
-    s->peer_code = n >= 2 ? (uint16_t)(in[0] << 8 | in[1]) : 1005;
-    if (s->closing)
-        return -1;
-    if (n != 1 && (n < 2 || is_utf8(in + 2, n - 2))) {
-        s->closing = true;
-        return 0;
-    }
-    lws_close_reason(s->wsi, n == 1 ? LWS_CLOSE_STATUS_PROTOCOL_ERR : LWS_CLOSE_STATUS_INVALID_PAYLOAD, NULL, 0);
-    return -1;
-}
-
-/* libwebsockets has begun to close it, because of a fault of the peer most of the time: it sends a close frame, behind
- * which nothing of ours may go out, and waits for an answer that it cannot find behind what it could not read. When a
- * close frame of ours was first, that one is the last: its own finds the descriptor shut. */
-static void on_closing(struct socket *s)
-{
-    flush_socket(s); /* what was said before the fault */
-    if (s->closing)
-        shutdown(s->fd, SHUT_WR);
-    s->closing = true;
-    socket_pop(s, s->count);
-    give_up_soon(s);
+    s->blocked = false;
+    flush_socket(s);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n)
 {
-    struct socket **slot = user, *s = slot ? *slot : NULL;
     switch (reason) {
-    case LWS_CALLBACK_ESTABLISHED:
-        return on_established(wsi, slot);
-    case LWS_CALLBACK_RECEIVE:
-        if (s)
-            on_receive(s, in, n);
+    case LWS_CALLBACK_RAW_ADOPT:
+        ((struct socket *)lws_get_opaque_user_data(wsi))->wsi = wsi;
         return 0;
-    case LWS_CALLBACK_SERVER_WRITEABLE:
-        if (s)
-            flush_socket(s);
+    case LWS_CALLBACK_RAW_RX:
+        on_bytes(lws_get_opaque_user_data(wsi), in, n);
         return 0;
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        return s ? on_peer_close(s, in, n) : 0;
-    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
-        if (s)
-            on_closing(s);
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        on_writable(lws_get_opaque_user_data(wsi));
         return 0;
-    case LWS_CALLBACK_CLOSED:
-        if (s)
-            on_closed(s);
-        if (slot)
-            *slot = NULL;
+    case LWS_CALLBACK_RAW_CLOSE:
+        on_closed(lws_get_opaque_user_data(wsi));
         return 0;
-    case LWS_CALLBACK_HTTP: /* nothing but handshakes is ever handed to it */
-        return -1;
     default:
         return 0;
     }
@@ -422,11 +415,7 @@ static void log_line(int level, const char *line)
 bool socket_context_create(struct edge *e)
 {
     static const struct lws_protocols protocols[] = {
-        {.name = "gateway",
-         .callback = on_event,
-         .per_session_data_size = sizeof(struct socket *),
-         .rx_buffer_size = RX_BYTES,
-         .tx_packet_size = TX_PACKET_BYTES},
+        {.name = protocol_name, .callback = on_event},
         {0},
     };
     static const lws_retry_bo_t no_validity = {
@@ -438,8 +427,7 @@ bool socket_context_create(struct edge *e)
         .options = LWS_SERVER_OPTION_LIBUV,
         .foreign_loops = loops,
         .retry_and_idle_policy = &no_validity,
-        .max_http_header_data = 2048,
-        .pt_serv_buf_size = 8192,
+        .pt_serv_buf_size = RX_BYTES,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
     };

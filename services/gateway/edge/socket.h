@@ -1,35 +1,44 @@
-/* socket.h - one WebSocket: frames in (reassembled, bounded), a bounded queue of shared payloads out.
+/* socket.h - one WebSocket: messages in (frame.h), a bounded queue of shared payloads out.
  *
  * A peer that does not take what it is sent: its queue may be over send_queue_bytes_max for 3 s, and never over eight
  * times that; then the socket is cut without a close frame (a stuck peer could not get one) and counted. The payloads
  * are shared with the session's ring, so what a queue adds is references. */
 #pragma once
 #include "services/gateway/edge/edge.h"
+#include "services/gateway/edge/frame.h"
 #include <libwebsockets.h>
 
-enum { FRAME_WHOLE = -1, FRAME_CLOSE = -2 };
+enum { OUT_WHOLE = -1, OUT_CLOSE = -2, OUT_PONG = -3 };
 struct frame {
     struct hub_payload *payload;
-    int64_t s; /* of a dispatch; FRAME_WHOLE: the payload is all of a text frame, FRAME_CLOSE: of a close frame */
+    int64_t s; /* of a dispatch; OUT_WHOLE: the payload is all of a text frame, OUT_CLOSE, OUT_PONG: of such a frame */
 };
 struct socket {
     struct edge *edge;
     struct socket *prev, *next; /* of edge->sockets */
     struct socket *dirty_next;
     struct lws *wsi;            /* NULL once it is closed */
-    struct hub_connection *hub; /* NULL before the handshake ended, and once it is closed */
-    int fd, version;
+    struct hub_connection *hub; /* NULL once the peer is not listened to any more */
+    int fd;
     unsigned refs;
+    /* out: the rest, then the ring */
+    unsigned char *rest; /* the handshake's answer, or what the descriptor did not take of a frame; NULL: nothing */
+    size_t rest_len, rest_sent;
     struct frame *ring;
     uint32_t first, count, cap; /* cap: 0 or a power of two */
     size_t bytes;               /* of the frames in the ring */
+    struct hub_payload *pong;   /* the one in the ring, if there is one */
     int64_t over_since_ms;      /* since when bytes are over the limit; 0: they are not */
-    char *in;                   /* a fragmented frame so far */
-    size_t in_len, in_cap;
-    struct wheel_timer timer; /* over the limit, or closing: how long that may last */
-    uint16_t peer_code;
+    /* in */
+    struct frame_reader in;
+    struct wheel_timer timer;     /* over the limit, or closing: how long that may last */
     bool zlib_stream, zlib_begun; /* every frame is compressed; the first one was sent */
-    bool dirty, closing, cut;     /* closing: its last frame is queued or sent; nothing is read any more */
+    bool dirty;
+    bool blocked; /* the descriptor took less than it was given: WRITEABLE is due */
+    bool closing; /* its last frame is queued or sent; no message is read any more */
+    bool heard;   /* the peer's close frame came, or what nobody can read: nothing is read any more */
+    bool ended;   /* heard, and all is sent: the peer ends it, or its time does */
+    bool cut, closed;
 };
 
 bool socket_context_create(struct edge *) MUST_CHECK;
@@ -39,8 +48,9 @@ struct socket_terms {
     int version;
     bool zlib_stream;
 };
-/* Takes fd. key: Sec-WebSocket-Key, checked by the caller. rest: bytes that came behind the handshake. */
-void socket_adopt(struct edge *, int fd, const char *key, struct socket_terms, const char *rest, size_t rest_len);
+/* Takes fd and answers the handshake. key: Sec-WebSocket-Key, checked by the caller. in: bytes that came behind the
+ * handshake; they are changed. */
+void socket_adopt(struct edge *, int fd, const char *key, struct socket_terms, char *in, size_t n);
 void socket_ref(struct socket *);
 void socket_unref(struct socket *);
 /* hub_io.send and hub_io.close: the close frame goes behind what is queued. */
@@ -62,3 +72,5 @@ bool flush_run(struct flush *);
 void flush_socket(struct socket *);
 /* Drops n frames from the front of the queue. */
 void socket_pop(struct socket *, unsigned n);
+/* All that it had to send is sent. */
+void socket_drained(struct socket *);
