@@ -265,7 +265,7 @@ START_TEST(routes_say_what_their_protos_say)
     ck_assert_int_eq(also->method->auth, RPC_BOT);
     r = find_route("POST", "/auth/register");
     ck_assert_str_eq(r->method->bulkhead, "argon2");
-    ck_assert_int_eq(r->method->timeout_ms, 5000);
+    ck_assert_int_eq(r->method->timeout_ms, 15000);
     ck_assert_int_eq(r->success, 201);
 }
 END_TEST
