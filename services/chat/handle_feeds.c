@@ -6,6 +6,7 @@
 #include "services/chat/read_states.h"
 #include "services/chat/relationships.h"
 #include "services/chat/rows.h"
+#include "services/chat/settings.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
 
@@ -135,7 +136,13 @@ static status read_guilds(struct call *c, struct db *d, uint64_t user_id, Hubbub
 static status read_person(struct call *c, struct db *d, uint64_t user_id, Hubbub__V1__OpenSessionResponse *ret)
 {
     status st = read_states_load(c, d, user_id, &ret->read_states, &ret->n_read_states);
-    return st == ST_OK ? relationships_load(c, d, user_id, &ret->relationships, &ret->n_relationships) : st;
+    if (st == ST_OK)
+        st = relationships_load(c, d, user_id, &ret->relationships, &ret->n_relationships);
+    if (st == ST_OK)
+        st = settings_load(c, d, user_id, &ret->settings);
+    if (st == ST_OK)
+        st = settings_load_proto(c, d, user_id, 1, &ret->settings_proto);
+    return st == ST_OK ? settings_load_guilds(c, d, user_id, &ret->guild_settings, &ret->n_guild_settings) : st;
 }
 
 static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest *req,

@@ -9,6 +9,7 @@
 #include "hubbub/v1/moderation.hub.h"
 #include "hubbub/v1/people.hub.h"
 #include "hubbub/v1/read_states.hub.h"
+#include "hubbub/v1/settings.hub.h"
 #include "hubbub/v1/webhooks.hub.h"
 
 extern const struct hubbub__v1__accounts__handlers accounts_handlers;
@@ -27,5 +28,6 @@ extern const struct hubbub__v1__directs__handlers directs_handlers;
 extern const struct hubbub__v1__reading__handlers reading_handlers;
 extern const struct hubbub__v1__relationships__handlers relationships_handlers;
 extern const struct hubbub__v1__webhooks__handlers webhooks_handlers;
+extern const struct hubbub__v1__settings__handlers settings_handlers;
 extern const struct hubbub__v1__feeds__handlers feeds_handlers;
 extern const struct hubbub__v1__administration__handlers administration_handlers;

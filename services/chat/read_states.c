@@ -12,18 +12,26 @@ enum { FLAG_GUILD_CHANNEL = 1 };
 #define COUNTED(x)                                                                                                     \
     " CROSS JOIN LATERAL (SELECT count(*) AS mentions FROM (" x " AND x.author_id <> m.user_id LIMIT $2) q) n"
 #define SOME " WHERE m.user_id = $1 AND (s.user_id IS NOT NULL OR n.mentions > 0)"
+/* g: what the user has set for the guild, or for the DMs. */
+#define SETTINGS(guild) " LEFT JOIN guild_settings g ON g.user_id = m.user_id AND g.guild_id = " guild
 /* One index probe a channel and target. */
 #define MENTIONS                                                                                                       \
     "SELECT DISTINCT x.message_id FROM mentions x WHERE x.channel_id = c.id AND x.target_id = ANY "                    \
-    "(m.roles || ARRAY[m.user_id, m.guild_id]) AND x.message_id > greatest(s.last_read, p.since)"
-#define MESSAGES "SELECT FROM messages x WHERE x.channel_id = c.id AND x.id > greatest(s.last_read, p.since)"
+    "(m.user_id || CASE WHEN g.suppress_roles THEN '{}' ELSE m.roles END || CASE WHEN g.suppress_everyone THEN '{}' "  \
+    "ELSE ARRAY[m.guild_id] END) AND x.message_id > greatest(s.last_read, p.since)"
+/* In a DM that is muted only what mentions the user. */
+#define MESSAGES                                                                                                       \
+    "SELECT FROM messages x WHERE x.channel_id = c.id AND x.id > greatest(s.last_read, p.since) AND (c.id <> ALL "     \
+    "(coalesce(g.muted_channels, '{}')) OR EXISTS (SELECT FROM mentions t WHERE t.channel_id = x.channel_id AND "      \
+    "t.message_id = x.id AND t.target_id IN (m.user_id, c.id)))"
 #define GUILD_STATES                                                                                                   \
     COLUMNS("c.guild_id")                                                                                              \
-    " FROM members m JOIN channels c ON c.guild_id = m.guild_id" BELOW("m.joined_at") THEIR_ROW COUNTED(MENTIONS) SOME
+    " FROM members m JOIN channels c ON c.guild_id = m.guild_id" BELOW("m.joined_at") THEIR_ROW SETTINGS("m.guild_id") \
+        COUNTED(MENTIONS) SOME
 #define DIRECT_STATES                                                                                                  \
     COLUMNS("NULL")                                                                                                    \
-    " FROM dm_recipients m JOIN channels c ON c.id = m.channel_id" BELOW("m.added") THEIR_ROW COUNTED(MESSAGES) SOME   \
-        " AND m.shown"
+    " FROM dm_recipients m JOIN channels c ON c.id = m.channel_id" BELOW("m.added") THEIR_ROW SETTINGS("0")            \
+        COUNTED(MESSAGES) SOME " AND m.shown"
 #define STATES_SQL(more) GUILD_STATES more " UNION ALL " DIRECT_STATES more " ORDER BY 1"
 
 static Hubbub__V1__ReadState *read_state(struct arena *a, const struct db_rows *r, unsigned row)

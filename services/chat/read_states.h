@@ -3,7 +3,8 @@
  * Nothing is counted up or down: a row says how far was read, rows of `mentions` say who was mentioned, and the count
  * is taken when it is asked for. So edits, removals, acknowledgements on another device and losses of a role need no
  * rule. Read from the start is what is older than the membership (of the guild, of the DM). In a DM every message of
- * the others counts as a mention. Who writes has read the channel: the writer does it in its own statement. */
+ * the others counts as a mention, unless the user has muted it; in a guild @everyone and roles count unless suppressed.
+ * Who writes has read the channel: the writer does it in its own statement. */
 #pragma once
 #include "hubbub/v1/read_states.pb-c.h"
 #include "services/chat/change.h"

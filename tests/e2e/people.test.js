@@ -122,3 +122,47 @@ describe('relationships', () => {
         assert.deepEqual([(await rename(32)).status, ...code(await rename(33))], [204, 400, 50035]);
     });
 });
+
+describe('settings', () => {
+    before(prepare);
+    test('are the same on every device', async () => {
+        const other = await ben.connect();
+        assert.equal((await ben.get('/users/@me/settings')).theme, 'dark');
+        const changed = await ben.patch('/users/@me/settings', { theme: 'light', custom_status: { text: 'at sea', expires_at: '2030-01-01T00:00:00.000000+00:00' }, guild_folders: [{ id: null, guild_ids: [world.guild] }] });
+        assert.deepEqual([changed.theme, changed.custom_status.text, changed.guild_folders[0].guild_ids], ['light', 'at sea', [world.guild]]);
+        assert.deepEqual((await other.event('USER_SETTINGS_UPDATE')).d, changed);
+        assert.deepEqual([await ben.get('/users/@me/settings'), (await ready(ben)).user_settings], [changed, changed]);
+        const proto = await ben.patch('/users/@me/settings-proto/1', { settings: 'CAESAmhp' });
+        assert.deepEqual((await other.event('USER_SETTINGS_PROTO_UPDATE')).d, { settings: { proto: 'CAESAmhp', type: 1 }, partial: true });
+        assert.deepEqual([await ben.get('/users/@me/settings-proto/1'), (await ready(ben)).user_settings_proto], [proto, 'CAESAmhp']);
+        await other.close();
+        assert.deepEqual((await (await up.hub.bot(anna)).connect()).ready.user_settings, {});
+    });
+
+    test('of guilds decide what counts', async () => {
+        const other = await ben.connect();
+        const set = await ben.patch(`/users/@me/guilds/${world.guild}/settings`, { suppress_everyone: true, message_notifications: 1, channel_overrides: { [world.channel]: { muted: true, mute_config: { end_time: null, selected_time_window: -1 } } } });
+        assert.deepEqual([set.guild_id, set.suppress_everyone, set.message_notifications, set.channel_overrides[0].channel_id, set.channel_overrides[0].muted], [world.guild, true, 1, world.channel, true]);
+        assert.deepEqual((await other.event('USER_GUILD_SETTINGS_UPDATE')).d, set);
+        const directs = await ben.patch('/users/@me/guilds/@me/settings', { hide_muted_channels: true });
+        const many = await ben.patch('/users/@me/guilds/settings', { guilds: { [world.guild]: { suppress_everyone: false } } });
+        assert.deepEqual([directs.guild_id, many.length, many[0].suppress_everyone, many[0].message_notifications], [null, 1, false, 1]);
+        const told = (await ready(ben)).user_guild_settings;
+        assert.deepEqual([told.partial, told.entries], [false, [directs, many[0]]]);
+        await other.close();
+    });
+
+    test('have limits', async () => {
+        const edit = (path, body) => ben.request('PATCH', path, { body }).then(code);
+        assert.deepEqual(await edit('/users/@me/settings', { custom_status: { text: 'x'.repeat(128) } }), [200, undefined]);
+        assert.deepEqual(await edit('/users/@me/settings', { custom_status: { text: 'x'.repeat(129) } }), [400, 50035]);
+        assert.deepEqual(await edit('/users/@me/settings', { theme: 'pink' }), [400, 50035]);
+        assert.deepEqual(await edit('/users/@me/settings-proto/3', { settings: '' }), [400, 50035]);
+        assert.deepEqual(await edit('/users/@me/settings-proto/2', { settings: '%' }), [400, 50035]);
+        assert.deepEqual(await edit('/users/@me/guilds/12345/settings', {}), [404, 10004]);
+        const overrides = (n) => ({ channel_overrides: Object.fromEntries(Array.from({ length: n }, (_, i) => [`${i + 1}`, {}])) });
+        assert.deepEqual(await edit('/users/@me/guilds/@me/settings', overrides(1000)), [200, undefined]);
+        assert.deepEqual(await edit('/users/@me/guilds/@me/settings', overrides(1001)), [400, 50035]);
+        assert.deepEqual(await edit('/users/@me/guilds/settings', { guilds: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`${i + 1}`, {}])) }), [400, 50035]);
+    });
+});

@@ -65,10 +65,10 @@ export async function scene(cast) {
         await owner.request('DELETE', `/applications/${s.application}`);
     };
     s.ids = { guild_id: s.guild, channel_id: s.channel, message_id: s.message, role_id: s.role, user_id: cast.target.id, overwrite_id: s.role,
-        application_id: s.application, code: s.code, emoji: THUMB, webhook_id: s.webhook.id, webhook_token: s.webhook.token };
+        application_id: s.application, code: s.code, emoji: THUMB, webhook_id: s.webhook.id, webhook_token: s.webhook.token, type: '1' };
     const f = cast.foreign;
     s.foreignIds = { guild_id: f.guild, channel_id: f.channel, message_id: f.message, role_id: f.role, user_id: f.owner.id, overwrite_id: f.role,
-        application_id: f.application, code: f.code, emoji: THUMB, webhook_id: f.webhook.id, webhook_token: f.webhook.token };
+        application_id: f.application, code: f.code, emoji: THUMB, webhook_id: f.webhook.id, webhook_token: f.webhook.token, type: '3' };
     // An id that exists, of something else.
     s.otherIds = Object.fromEntries(Object.keys(s.ids).map((k) => [k, k === 'channel_id' ? s.role : s.channel]));
     s.hub = hub;

@@ -43,6 +43,7 @@ export const parameters = {
     role_id: { foreign: UNKNOWN.role, unknown: UNKNOWN.role },
     user_id: { foreign: UNKNOWN.member, unknown: UNKNOWN.member },
     overwrite_id: { foreign: UNKNOWN.overwrite, unknown: UNKNOWN.overwrite },
+    type: { foreign: FORM, unknown: FORM, text: true },
     application_id: { foreign: NOT_APPLICATION_OWNER, unknown: UNKNOWN.application },
     webhook_id: { foreign: ACCESS, unknown: UNKNOWN.webhook },
     webhook_token: { foreign: BAD_TOKEN, unknown: BAD_TOKEN, text: true },
@@ -148,6 +149,14 @@ export const table = {
     'PUT /users/@me/relationships/{user_id}': { ...everybody, body: {}, path: { user_id: (s) => s.gone.id }, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },
     'PATCH /users/@me/relationships/{user_id}': { ...withSomebody, body: { nickname: 'Tag' } },
     'DELETE /users/@me/relationships/{user_id}': withSomebody,
+
+    'GET /users/@me/settings': everybody,
+    'PATCH /users/@me/settings': { ...everybody, body: { theme: 'light' } },
+    'GET /users/@me/settings-proto/{type}': everybody,
+    'PATCH /users/@me/settings-proto/{type}': { ...everybody, body: { settings: 'CAE=' } },
+    'PATCH /users/@me/guilds/{guild_id}/settings': { ...members, body: { muted: true } },
+    'PATCH /users/@me/guilds/@me/settings': { ...everybody, body: { muted: true } },
+    'PATCH /users/@me/guilds/settings': { ...members, body: (s) => ({ guilds: { [s.guild]: {} } }) },
 
     // Of one's own reading: the message need not exist.
     'POST /channels/{channel_id}/messages/{message_id}/ack': { ...members, body: {}, foreign: { message_id: OK }, other: { message_id: OK }, zero: { message_id: OK } },

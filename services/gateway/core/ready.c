@@ -2,6 +2,7 @@
  * replica in the turn that attaches the session, so there is no seam between it and the entries that follow. */
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/gateway.hub.h"
+#include "hubbub/v1/settings.hub.h"
 #include "services/gateway/core/state.h"
 
 enum {
@@ -55,6 +56,15 @@ static void list_read_states(struct session *x, struct arena *a, Hubbub__V1__Rea
     PB_SET(ret, version, x->opened->head);
 }
 
+static ProtobufCBinaryData settings_json(const struct session *x, struct arena *a)
+{
+    struct buf json = {0};
+    wire_write(&json, &hubbub__v1__user_settings__wire, &x->opened->settings->base);
+    ProtobufCBinaryData text = {json.len, arena_memdup(a, json.data, json.len)};
+    buf_finish(&json);
+    return text;
+}
+
 /* What only people are shown. */
 static void list_of_person(struct session *x, struct arena *a, Hubbub__V1__Ready *ret)
 {
@@ -66,6 +76,13 @@ static void list_of_person(struct session *x, struct arena *a, Hubbub__V1__Ready
     ret->n_relationships = x->opened->n_relationships;
     ret->read_state = PB_NEW(a, Hubbub__V1__ReadStates, hubbub__v1__read_states);
     list_read_states(x, a, ret->read_state);
+    if (x->opened->settings)
+        PB_SET(ret, user_settings, settings_json(x, a));
+    ret->user_settings_proto = x->opened->settings_proto;
+    ret->user_guild_settings = PB_NEW(a, Hubbub__V1__GuildSettingsList, hubbub__v1__guild_settings_list);
+    ret->user_guild_settings->entries = x->opened->guild_settings;
+    ret->user_guild_settings->n_entries = x->opened->n_guild_settings;
+    PB_SET(ret->user_guild_settings, version, x->opened->head);
 }
 
 void ready_send(struct hub *h, struct session *x)
@@ -73,7 +90,6 @@ void ready_send(struct hub *h, struct session *x)
     struct arena *a = arena_create(0);
     Hubbub__V1__Ready ready = HUBBUB__V1__READY__INIT;
     Hubbub__V1__ReadyApplication application = HUBBUB__V1__READY_APPLICATION__INIT;
-    Hubbub__V1__Empty settings = HUBBUB__V1__EMPTY__INIT;
     int32_t shard[2] = {x->shard, x->n_shards};
     char *trace = arena_strdup(a, h->config.gateway_id);
     PB_SET(&ready, v, x->version);
@@ -91,7 +107,6 @@ void ready_send(struct hub *h, struct session *x)
     }
     if (!x->identity.bot)
         list_of_person(x, a, &ready);
-    ready.user_settings = &settings;
     ready._trace = &trace;
     ready.n__trace = 1;
     dispatch_once(h, x, "READY", &hubbub__v1__ready__wire, &ready, true);
