@@ -8,6 +8,7 @@
 #include "services/chat/handlers.h"
 #include "services/chat/invites.h"
 #include "services/chat/names.h"
+#include "services/chat/profiles.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
 #include <string.h>
@@ -205,9 +206,9 @@ status account_check_password(struct call *c, const char *password)
         n += ((unsigned char)*s & 0xc0) != 0x80;
     if (n >= PASSWORD_MIN && n <= PASSWORD_MAX)
         return ST_OK;
-    return call_fail_field(c, "password", "BASE_TYPE_BAD_LENGTH",
-                           arena_printf(call_arena(c), "Must be between %d and %d in length.", PASSWORD_MIN,
-                                        PASSWORD_MAX));
+    return call_fail_field(
+        c, "password", "BASE_TYPE_BAD_LENGTH",
+        arena_printf(call_arena(c), "Must be between %d and %d in length.", PASSWORD_MIN, PASSWORD_MAX));
 }
 
 status account_create_by_operator(struct call *c, const Hubbub__V1__RegisterRequest *req, bool admin, uint64_t *ret_id)
@@ -267,7 +268,8 @@ static status find_login(struct call *c, const char *login, struct login *ret)
     return ST_OK;
 }
 
-/* FOR SHARE: a change of the password, or the account's disabling, that runs now either ends this token or is seen here. */
+/* FOR SHARE: a change of the password, or the account's disabling, that runs now either ends this token or is seen
+ * here. */
 static status issue_if_unchanged(struct call *c, uint64_t id, const char *hash, char **ret_token)
 {
     uint8_t digest[TOKEN_HASH_N];
@@ -352,6 +354,8 @@ static status get_me(struct call *c, const Hubbub__V1__Empty *req, Hubbub__V1__M
     return ST_OK;
 }
 
+/* Field numbers of EditMeRequest. */
+enum { EDIT_BIO = 100, EDIT_PRONOUNS = 101 };
 /* What an edit does; *_set: the column changes. */
 struct account_edit {
     bool username_set, global_name_set, email_set;
@@ -412,15 +416,15 @@ static status update_account(struct call *c, struct change *ch, const struct acc
                                  e->email_set ? e->email : NULL)
                     : ST_OK;
     if (st == ST_OK)
-        st =
-            change_query(ch, &rows,
-                         "UPDATE users u SET username = coalesce($2, u.username), global_name = CASE WHEN $3 THEN $4 "
-                         "ELSE u.global_name END, "
-                         "email = CASE WHEN $5 THEN $6 ELSE u.email END, password_hash = coalesce($7, u.password_hash) "
-                         "WHERE u.id = $1 AND NOT u.disabled AND ($8::text IS NULL OR u.password_hash = $8) RETURNING " ROWS_ME,
-                         DB_ID(user), DB_TEXT_OR_NULL(e->username), DB_BOOL(e->global_name_set),
-                         DB_TEXT_OR_NULL(e->global_name), DB_BOOL(e->email_set), DB_TEXT_OR_NULL(e->email),
-                         DB_TEXT_OR_NULL(e->new_hash), DB_TEXT_OR_NULL(e->old_hash));
+        st = change_query(
+            ch, &rows,
+            "UPDATE users u SET username = coalesce($2, u.username), global_name = CASE WHEN $3 THEN $4 "
+            "ELSE u.global_name END, "
+            "email = CASE WHEN $5 THEN $6 ELSE u.email END, password_hash = coalesce($7, u.password_hash) "
+            "WHERE u.id = $1 AND NOT u.disabled AND ($8::text IS NULL OR u.password_hash = $8) RETURNING " ROWS_ME,
+            DB_ID(user), DB_TEXT_OR_NULL(e->username), DB_BOOL(e->global_name_set), DB_TEXT_OR_NULL(e->global_name),
+            DB_BOOL(e->email_set), DB_TEXT_OR_NULL(e->email), DB_TEXT_OR_NULL(e->new_hash),
+            DB_TEXT_OR_NULL(e->old_hash));
     if (st == ST_INTERNAL && !strcmp(db_sqlstate(change_db(ch)), "23505")) /* somebody took it since */
         return taken(c, strstr(db_constraint(change_db(ch)), "email") ? "email" : "username");
     if (st != ST_OK)
@@ -435,6 +439,8 @@ static status update_account(struct call *c, struct change *ch, const struct acc
 
 static status edit_me(struct call *c, const Hubbub__V1__EditMeRequest *req, Hubbub__V1__Me *resp)
 {
+    const struct profile_edit profile = {WIRE_PRESENT_IN(req, EDIT_BIO), WIRE_PRESENT_IN(req, EDIT_PRONOUNS), req->bio,
+                                         req->pronouns};
     struct account_edit e = {0};
     uint64_t user = call_user(c);
     status st = read_edit(c, req, &e);
@@ -444,6 +450,8 @@ static status edit_me(struct call *c, const Hubbub__V1__EditMeRequest *req, Hubb
         return st;
     CHANGE_OWNED struct change *ch = NULL;
     st = change_begin(c, &user, 1, ST_UNAUTHORIZED, &ch);
+    if (st == ST_OK)
+        st = profile_update(ch, user, &profile);
     if (st == ST_OK)
         st = update_account(c, ch, &e, resp);
     if (st == ST_OK && e.new_hash)

@@ -29,5 +29,6 @@ extern const struct hubbub__v1__reading__handlers reading_handlers;
 extern const struct hubbub__v1__relationships__handlers relationships_handlers;
 extern const struct hubbub__v1__webhooks__handlers webhooks_handlers;
 extern const struct hubbub__v1__settings__handlers settings_handlers;
+extern const struct hubbub__v1__profiles__handlers profiles_handlers;
 extern const struct hubbub__v1__feeds__handlers feeds_handlers;
 extern const struct hubbub__v1__administration__handlers administration_handlers;

@@ -166,3 +166,30 @@ describe('settings', () => {
         assert.deepEqual(await edit('/users/@me/guilds/settings', { guilds: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`${i + 1}`, {}])) }), [400, 50035]);
     });
 });
+
+describe('profiles and notes', () => {
+    before(prepare);
+    test('a profile shows what one has in common', async () => {
+        await anna.patch('/users/@me', { bio: 'sails', pronouns: 'she/her' });
+        const p = await ben.get(`/users/${anna.id}/profile?with_mutual_guilds=true&with_mutual_friends_count=true&guild_id=${world.guild}`);
+        assert.deepEqual([p.user.id, p.user_profile.bio, p.user_profile.pronouns], [anna.id, 'sails', 'she/her']);
+        assert.deepEqual([p.mutual_guilds.map((g) => g.id), p.mutual_friends_count, p.guild_member.user.id], [[world.guild], 0, anna.id]);
+        assert.deepEqual(code(await (await up.hub.register()).request('GET', `/users/${anna.id}/profile`)), [403, 50001]);
+        const edit = (body) => anna.request('PATCH', '/users/@me', { body }).then(code);
+        assert.deepEqual([await edit({ bio: 'b'.repeat(190) }), await edit({ bio: 'b'.repeat(191) })], [[200, undefined], [400, 50035]]);
+        assert.deepEqual([await edit({ pronouns: 'p'.repeat(40) }), await edit({ pronouns: 'p'.repeat(41) })], [[200, undefined], [400, 50035]]);
+    });
+
+    test('a note is on the own devices only', async () => {
+        const [mine, theirs] = [await anna.connect(), await ben.connect()];
+        await anna.put(`/users/@me/notes/${ben.id}`, { note: 'owes me a tea' });
+        assert.deepEqual((await mine.event('USER_NOTE_UPDATE')).d, { id: ben.id, note: 'owes me a tea' });
+        assert.deepEqual(await anna.get(`/users/@me/notes/${ben.id}`), { user_id: anna.id, note_user_id: ben.id, note: 'owes me a tea' });
+        assert.deepEqual(code(await anna.request('PUT', `/users/@me/notes/${ben.id}`, { body: { note: 'n'.repeat(257) } })), [400, 50015]);
+        assert.deepEqual(code(await ben.request('GET', `/users/@me/notes/${ben.id}`)), [404, 10013]);
+        const mark = await ben.patch('/users/@me', { global_name: 'Marked' });
+        await theirs.event('USER_UPDATE', (d) => d.global_name === mark.global_name);
+        assert.deepEqual(theirs.dispatched('USER_NOTE_UPDATE'), []);
+        for (const s of [mine, theirs]) await s.close();
+    });
+});

@@ -57,6 +57,7 @@ export async function scene(cast) {
     s.webhookMessage = (await hub.request('POST', `/webhooks/${s.webhook.id}/${s.webhook.token}?wait=true`, { body: { content: 'posted' } })).body.id;
     s.group = (await owner.post('/users/@me/channels', { recipients: [cast.target.id, cast.lowest.id] })).id;
     await owner.request('PUT', `/users/@me/relationships/${cast.target.id}`, { body: {} });
+    await owner.request('PUT', `/users/@me/notes/${cast.target.id}`, { body: { note: 'noted' } });
     const application = await owner.post('/applications', { name: unique('application') });
     s.application = application.id;
     await owner.post(`/applications/${s.application}/bot`);

@@ -150,6 +150,9 @@ export const table = {
     'PATCH /users/@me/relationships/{user_id}': { ...withSomebody, body: { nickname: 'Tag' } },
     'DELETE /users/@me/relationships/{user_id}': withSomebody,
 
+    'GET /users/{user_id}/profile': { ...members, foreign: { user_id: ANY }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },
+    'PUT /users/@me/notes/{user_id}': { ...everybody, body: { note: 'noted' }, path: { user_id: (s) => s.gone.id }, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },
+    'GET /users/@me/notes/{user_id}': { ...withSomebody },
     'GET /users/@me/settings': everybody,
     'PATCH /users/@me/settings': { ...everybody, body: { theme: 'light' } },
     'GET /users/@me/settings-proto/{type}': everybody,
