@@ -213,6 +213,47 @@ static status hide(struct call *c, struct change *ch, const struct access *a, Hu
     return ST_OK;
 }
 
+/* ---- Naming a group ---------------------------------------------------------------------------------------------- */
+
+static status tell_update(struct call *c, struct change *ch, const struct access *a)
+{
+    Hubbub__V1__Channel *channel;
+    status st = direct_load(c, change_db(ch), a->channel_id, 0, &channel);
+    if (st == ST_OK)
+        change_add(ch, a->scope_id, a->channel_id, 0, ROWS_EVENT(call_arena(c), channel_update, channel));
+    return st;
+}
+
+static status set_name(struct call *c, struct change *ch, const struct access *a, char *name)
+{
+    struct db_rows *r;
+    status st = change_query(ch, &r, "UPDATE channels SET name = $2 WHERE id = $1 AND name IS DISTINCT FROM $2",
+                             DB_ID(a->channel_id), DB_TEXT(name));
+    if (st != ST_OK || !db_affected(r))
+        return st;
+    st = tell_update(c, ch, a);
+    return st == ST_OK ? messages_add_rename(c, ch, a, name) : st;
+}
+
+status direct_rename(struct call *c, uint64_t channel_id, char *name, Hubbub__V1__Channel *ret)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    struct access a;
+    Hubbub__V1__Channel *channel;
+    status st = access_begin_any_channel(c, channel_id, 0, &ch, &a);
+    if (st == ST_OK && a.channel_type != CHANNEL_GROUP_DM)
+        st = call_fail(c, ST_WRONG_CHANNEL_TYPE, "channel %" PRIu64 " is no group", channel_id);
+    if (st == ST_OK && name)
+        st = set_name(c, ch, &a, name);
+    if (st == ST_OK)
+        st = direct_load(c, change_db(ch), channel_id, call_user(c), &channel);
+    if (st == ST_OK)
+        st = change_commit(ch);
+    if (st == ST_OK)
+        *ret = *channel;
+    return st;
+}
+
 /* ---- Leaving a group --------------------------------------------------------------------------------------------- */
 
 static status tell_removal(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__User *user)
@@ -231,15 +272,12 @@ static status tell_removal(struct call *c, struct change *ch, const struct acces
 static status follow_owner(struct call *c, struct change *ch, const struct access *a)
 {
     struct db_rows *r;
-    Hubbub__V1__Channel *channel;
     status st = change_query(ch, &r,
                              "UPDATE channels SET owner_id = n.user_id FROM (SELECT user_id FROM dm_recipients WHERE "
                              "channel_id = $1 ORDER BY added, user_id LIMIT 1) n WHERE id = $1",
                              DB_ID(a->channel_id));
     if (st == ST_OK && db_affected(r)) {
-        st = direct_load(c, change_db(ch), a->channel_id, 0, &channel);
-        if (st == ST_OK)
-            change_add(ch, a->scope_id, a->channel_id, 0, ROWS_EVENT(call_arena(c), channel_update, channel));
+        st = tell_update(c, ch, a);
     } else if (st == ST_OK) {
         st = change_query(ch, &r, "DELETE FROM channels WHERE id = $1", DB_ID(a->channel_id));
         change_close_scope(ch, a->scope_id);

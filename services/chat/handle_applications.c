@@ -6,6 +6,7 @@
 #include "services/chat/credentials.h"
 #include "services/chat/handlers.h"
 #include "services/chat/membership.h"
+#include "services/chat/messages.h"
 #include "services/chat/rows.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
@@ -266,6 +267,9 @@ static status add_bot(struct call *c, struct change *ch, const struct access *ac
     if (st != ST_OK)
         return st;
     rows_add_joined(c, ch, actor->guild_id, member);
+    st = messages_add_join(c, ch, actor->guild_id, member);
+    if (st != ST_OK)
+        return st;
     return audit_act(c, ch, actor->guild_id, AUDIT_BOT_ADD, app->bot->id);
 }
 

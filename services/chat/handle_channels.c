@@ -413,7 +413,7 @@ static status replace_overwrites(struct call *c, struct change *ch, const struct
     return st;
 }
 
-static status edit(struct call *c, const Hubbub__V1__EditChannelRequest *req, Hubbub__V1__Channel *resp)
+static status edit_of_guild(struct call *c, const Hubbub__V1__EditChannelRequest *req, Hubbub__V1__Channel *resp)
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
@@ -440,6 +440,15 @@ static status edit(struct call *c, const Hubbub__V1__EditChannelRequest *req, Hu
     if (st == ST_OK)
         *resp = *channel;
     return st;
+}
+
+static status edit(struct call *c, const Hubbub__V1__EditChannelRequest *req, Hubbub__V1__Channel *resp)
+{
+    bool direct;
+    status st = direct_is(c, req->channel_id, &direct);
+    if (st != ST_OK)
+        return st;
+    return direct ? direct_rename(c, req->channel_id, req->name, resp) : edit_of_guild(c, req, resp);
 }
 
 /* ---- Delete ---------------------------------------------------------------------------------------------------- */

@@ -43,11 +43,11 @@ static status insert_guild(struct call *c, struct change *ch, const Hubbub__V1__
     if (st == ST_OK)
         st = change_query(ch, &rows,
                           "INSERT INTO guilds (id, name, owner_id, verification_level, default_message_notifications, "
-                          "system_channel_id) "
-                          "VALUES ($1, $2, $3, $4, $5, $6)",
+                          "system_channel_id, system_channel_flags) "
+                          "VALUES ($1, $2, $3, $4, $5, $6, $7)",
                           DB_ID(ids[NEW_GUILD]), DB_TEXT(req->name), DB_ID(call_user(c)),
                           DB_I64(req->verification_level), DB_I64(req->default_message_notifications),
-                          DB_ID(ids[NEW_TEXT]));
+                          DB_ID(ids[NEW_TEXT]), DB_I64(req->system_channel_flags));
     if (st == ST_OK)
         st = change_query(ch, &rows,
                           "INSERT INTO roles (id, guild_id, name, permissions) VALUES ($1, $1, '@everyone', $2)",
@@ -190,7 +190,7 @@ static status update_guild(struct change *ch, const Hubbub__V1__EditGuildRequest
         "system_channel_id = CASE WHEN $8 THEN $9 ELSE system_channel_id END, "
         "afk_channel_id = CASE WHEN $10 THEN $11 ELSE afk_channel_id END, afk_timeout = coalesce($12, afk_timeout), "
         "owner_id = coalesce($13, owner_id), preferred_locale = CASE WHEN $14 THEN coalesce($15, 'en-US') ELSE "
-        "preferred_locale END "
+        "preferred_locale END, system_channel_flags = coalesce($16, system_channel_flags) "
         "WHERE id = $1",
         DB_ID(req->guild_id), DB_TEXT_OR_NULL(req->name), DB_BOOL(WIRE_PRESENT_IN(req, 3)),
         DB_TEXT_OR_NULL(req->description), INT_IF_PRESENT(req, 4, req->verification_level),
@@ -198,7 +198,7 @@ static status update_guild(struct change *ch, const Hubbub__V1__EditGuildRequest
         INT_IF_PRESENT(req, 6, req->explicit_content_filter), DB_BOOL(WIRE_PRESENT_IN(req, 7)),
         DB_ID_OR_NULL(req->system_channel_id), DB_BOOL(WIRE_PRESENT_IN(req, 8)), DB_ID_OR_NULL(req->afk_channel_id),
         INT_IF_PRESENT(req, 9, req->afk_timeout), DB_ID_OR_NULL(req->owner_id), DB_BOOL(WIRE_PRESENT_IN(req, 11)),
-        DB_TEXT_OR_NULL(req->preferred_locale));
+        DB_TEXT_OR_NULL(req->preferred_locale), INT_IF_PRESENT(req, 40, req->system_channel_flags));
 }
 
 static status edit(struct call *c, const Hubbub__V1__EditGuildRequest *req, Hubbub__V1__Guild *resp)

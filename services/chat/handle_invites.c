@@ -4,6 +4,7 @@
 #include "services/chat/credentials.h"
 #include "services/chat/handlers.h"
 #include "services/chat/invites.h"
+#include "services/chat/messages.h"
 #include <inttypes.h>
 
 enum { CODE_N = 8, INVITES_MAX = 1000 };
@@ -252,9 +253,10 @@ status invite_use(struct call *c, struct change *ch, const char *code, uint64_t 
     st = count_use(c, ch, *ret);
     if (st == ST_OK)
         st = rows_load_member(c, change_db(ch), (*ret)->guild_id, user_id, &member);
-    if (st == ST_OK)
-        rows_add_joined(c, ch, (*ret)->guild_id, member);
-    return st;
+    if (st != ST_OK)
+        return st;
+    rows_add_joined(c, ch, (*ret)->guild_id, member);
+    return messages_add_join(c, ch, (*ret)->guild_id, member);
 }
 
 static status accept_invite(struct call *c, const Hubbub__V1__InviteRequest *req, Hubbub__V1__Invite *resp)

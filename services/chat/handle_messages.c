@@ -13,6 +13,9 @@
 #include "services/chat/handlers.h"
 #include "services/chat/mentions.h"
 #include "services/chat/message_content.h"
+#include "services/chat/message_embeds.h"
+#include "services/chat/message_files.h"
+#include "services/chat/message_forward.h"
 #include "services/chat/message_remove.h"
 #include "services/chat/message_send.h"
 #include "services/chat/messages.h"
@@ -22,7 +25,7 @@
 #include <string.h>
 
 enum { NONCE_MS = 10 * 60 * 1000 }; /* how long an enforced nonce gives the earlier message */
-enum { STALE_TRIES = 8, PAGE_DEFAULT = 50, PAGE_MAX = 100, FILES_MAX = 10 };
+enum { STALE_TRIES = 8, PAGE_DEFAULT = 50, PAGE_MAX = 100 };
 enum { BULK_MIN = 2, BULK_MAX = 100, BULK_DAYS = 14 };
 /* Field numbers of EditMessageRequest. */
 enum { EDIT_CONTENT = 3, EDIT_EMBEDS = 4, EDIT_FLAGS = 6, EDIT_ATTACHMENTS = 7 };
@@ -89,11 +92,9 @@ static status set_mentions(struct call *c, struct db *d, const struct access *a,
 
 /* ---- Create ------------------------------------------------------------------------------------------------------ */
 
-static status check_embeds(struct call *c, Hubbub__V1__Embed *const *embeds, size_t n)
+static bool is_reply(const Hubbub__V1__MessageReference *ref)
 {
-    if (embeds_text_length(embeds, n) > EMBED_TEXT_MAX)
-        return call_fail_field(c, "embeds", "MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000");
-    return ST_OK;
+    return ref && ref->message_id && !reference_is_forward(ref);
 }
 
 /* The caller as the sender. */
@@ -102,95 +103,14 @@ static status require_to_send(struct call *c, const struct access *a, const Hubb
     uint64_t bits = PERM_SEND_MESSAGES;
     if (req->n_uploaded)
         bits |= PERM_ATTACH_FILES;
+    if (req->n_embeds)
+        bits |= PERM_EMBED_LINKS;
     if (req->tts)
         bits |= PERM_SEND_TTS_MESSAGES;
     status st = access_require(c, a, bits);
-    if (st == ST_OK && req->message_reference && req->message_reference->message_id &&
-        !(a->permissions & PERM_READ_MESSAGE_HISTORY))
+    if (st == ST_OK && is_reply(req->message_reference) && !(a->permissions & PERM_READ_MESSAGE_HISTORY))
         st = call_fail(c, ST_REPLY_NEEDS_HISTORY, "user %" PRIu64 " replies without history", call_user(c));
     return st;
-}
-
-static const Hubbub__V1__AttachmentInput *input_of(const Hubbub__V1__CreateMessageRequest *req, uint64_t index)
-{
-    for (size_t i = 0; i < req->n_attachments; i++)
-        if (req->attachments[i]->id == index)
-            return req->attachments[i];
-    return NULL;
-}
-
-static status check_files(struct call *c, const Hubbub__V1__CreateMessageRequest *req)
-{
-    if (req->n_uploaded > FILES_MAX)
-        return call_fail(c, ST_MAX_ATTACHMENTS, "%zu files", req->n_uploaded);
-    for (size_t i = 0; i < req->n_attachments; i++) {
-        bool uploaded = false;
-        for (size_t j = 0; j < req->n_uploaded; j++)
-            uploaded |= req->attachments[i]->id == (j < req->n_uploaded_index ? req->uploaded_index[j] : j);
-        if (!uploaded)
-            return call_fail(c, ST_UPLOAD_MISSING, "attachment %zu names no file", i);
-    }
-    return ST_OK;
-}
-
-static Hubbub__V1__Attachment *attachment_of(struct arena *a, const Hubbub__V1__CreateMessageRequest *req, size_t i,
-                                             uint64_t id)
-{
-    Hubbub__V1__Attachment *file = arena_memdup(a, req->uploaded[i], sizeof *req->uploaded[i]);
-    const Hubbub__V1__AttachmentInput *in = input_of(req, i < req->n_uploaded_index ? req->uploaded_index[i] : i);
-    PB_SET(file, id, id);
-    if (in && in->filename && *in->filename)
-        file->filename = in->filename;
-    if (in && in->description && *in->description)
-        file->description = in->description;
-    if (in && in->title && *in->title)
-        file->title = in->title;
-    return file;
-}
-
-static status set_files(struct call *c, struct db *d, const Hubbub__V1__CreateMessageRequest *req,
-                        Hubbub__V1__Message *m)
-{
-    struct db_rows *r;
-    status st = check_files(c, req);
-    if (st != ST_OK || !req->n_uploaded)
-        return st;
-    st = chat_query(c, d, &r, "SELECT next_id() FROM generate_series(1, $1)", DB_I64(req->n_uploaded));
-    if (st != ST_OK)
-        return st;
-    m->attachments = ARENA_ARRAY(call_arena(c), Hubbub__V1__Attachment *, req->n_uploaded);
-    for (size_t i = 0; i < req->n_uploaded; i++)
-        m->attachments[m->n_attachments++] = attachment_of(call_arena(c), req, i, db_u64(r, (unsigned)i, 0));
-    message_set_urls(call_arena(c), m, chat_public_url(c));
-    return ST_OK;
-}
-
-/* The message that is replied to must stand in the channel. *ret_author: whose it is; 0 when it is gone and may be. */
-static status set_reference(struct call *c, struct db *d, const struct access *a,
-                            const Hubbub__V1__MessageReference *ref, Hubbub__V1__Message *m, uint64_t *ret_author)
-{
-    struct db_rows *r;
-    if (!ref || !ref->message_id)
-        return ST_OK;
-    status st = chat_query(c, d, &r, "SELECT author_id, type FROM messages WHERE channel_id = $1 AND id = $2",
-                           DB_ID(a->channel_id), DB_ID(ref->message_id));
-    if (st != ST_OK)
-        return st;
-    bool found = db_count(r) && (!ref->channel_id || ref->channel_id == a->channel_id);
-    if (!found && ref->fail_if_not_exists)
-        return call_fail_field(c, "message_reference", "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message");
-    if (!found)
-        return ST_OK;
-    if (!message_is_ordinary((int)db_i64(r, 0, 1)))
-        return call_fail_field(c, "message_reference", "REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE",
-                               "Cannot reply to a system message");
-    *ret_author = db_u64(r, 0, 0);
-    PB_SET(m, type, MESSAGE_REPLY);
-    m->message_reference = PB_NEW(call_arena(c), Hubbub__V1__MessageReference, hubbub__v1__message_reference);
-    PB_SET(m->message_reference, message_id, ref->message_id);
-    PB_SET(m->message_reference, channel_id, a->channel_id);
-    ACCESS_SET_GUILD(a, m->message_reference);
-    return ST_OK;
 }
 
 static Hubbub__V1__Message *new_message(struct call *c, const Hubbub__V1__CreateMessageRequest *req)
@@ -214,13 +134,14 @@ static status build_message(struct call *c, struct db *d, const struct access *a
 {
     Hubbub__V1__Message *m = new_message(c, req);
     uint64_t replied_to = 0;
-    status st = check_embeds(c, req->embeds, req->n_embeds);
+    const struct files_input files = FILES_INPUT(req);
+    status st = embeds_check(c, req->embeds, req->n_embeds);
     if (st == ST_OK)
-        st = set_files(c, d, req, m);
+        st = files_add(c, d, &files, m);
+    if (st == ST_OK)
+        st = reference_set(c, d, a, req->message_reference, m, &replied_to);
     if (st == ST_OK && message_is_empty(m))
         st = call_fail(c, ST_EMPTY_MESSAGE, "nothing to send");
-    if (st == ST_OK)
-        st = set_reference(c, d, a, req->message_reference, m, &replied_to);
     if (st == ST_OK)
         st = set_mentions(c, d, a, req->allowed_mentions, replied_to, m);
     if (st == ST_OK)
@@ -488,33 +409,53 @@ static status get(struct call *c, const Hubbub__V1__MessageRequest *req, Hubbub_
 
 /* ---- Edit -------------------------------------------------------------------------------------------------------- */
 
-/* Others may only hide embeds, with MANAGE_MESSAGES. */
+static bool edits_files(const Hubbub__V1__EditMessageRequest *req)
+{
+    return req->n_uploaded || WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS);
+}
+
+/* Others may only hide embeds, with MANAGE_MESSAGES; a forward stays what it was. */
 static status may_edit(struct call *c, const struct access *a, const Hubbub__V1__EditMessageRequest *req,
                        const Hubbub__V1__Message *m)
 {
     if (!message_is_ordinary(m->type))
         return call_fail(c, ST_SYSTEM_MESSAGE, "message of type %d", m->type);
-    if (m->author->id == call_user(c))
-        return ST_OK;
+    bool own = m->author->id == call_user(c), more = req->n_uploaded > 0;
     for (size_t i = 0; i < req->n_present; i++)
-        if (req->present[i] != EDIT_FLAGS)
-            return call_fail(c, ST_NOT_AUTHOR, "user %" PRIu64 " edits a message of %" PRIu64, call_user(c),
-                             m->author->id);
+        more |= req->present[i] != EDIT_FLAGS;
+    if (own && more && m->n_message_snapshots)
+        return call_fail(c, ST_SYSTEM_MESSAGE, "message %" PRIu64 " is a forward", m->id);
+    if (own)
+        return access_require(c, a, (req->n_uploaded ? PERM_ATTACH_FILES : 0) | (req->n_embeds ? PERM_EMBED_LINKS : 0));
+    if (more)
+        return call_fail(c, ST_NOT_AUTHOR, "user %" PRIu64 " edits a message of %" PRIu64, call_user(c), m->author->id);
     return access_require(c, a, PERM_MANAGE_MESSAGES);
 }
 
-static void keep_files(struct arena *a, const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *m)
+/* What is uploaded comes behind what is kept; `attachments` names what is: absent, everything. */
+static status edit_files(struct call *c, struct db *d, const Hubbub__V1__EditMessageRequest *req,
+                         Hubbub__V1__Message *m)
 {
-    Hubbub__V1__Attachment **kept = ARENA_ARRAY(a, Hubbub__V1__Attachment *, m->n_attachments);
-    size_t n = 0;
-    for (size_t i = 0; i < m->n_attachments; i++)
-        for (size_t j = 0; j < req->n_attachments; j++)
-            if (req->attachments[j]->id == m->attachments[i]->id) {
-                kept[n++] = m->attachments[i];
-                break;
-            }
-    m->attachments = kept;
-    m->n_attachments = n;
+    const struct files_input in = FILES_INPUT(req);
+    if (WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS))
+        files_keep(call_arena(c), &in, m);
+    return files_add(c, d, &in, m);
+}
+
+/* Whom the reply mentions because it answers them stays mentioned, unless allowed_mentions says otherwise. */
+static status edit_mentions(struct call *c, struct db *d, const struct access *a,
+                            const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *m)
+{
+    uint64_t author = 0;
+    bool mentioned = req->allowed_mentions != NULL;
+    status st = ST_OK;
+    if (m->type == MESSAGE_REPLY && m->message_reference)
+        st = messages_load_author(c, d, m->channel_id, m->message_reference->message_id, &author);
+    if (st != ST_OK && st != ST_UNKNOWN_MESSAGE)
+        return st;
+    for (size_t i = 0; i < m->n_mentions; i++)
+        mentioned |= m->mentions[i]->id == author;
+    return set_mentions(c, d, a, req->allowed_mentions, mentioned ? author : 0, m);
 }
 
 /* Puts what is present into the message. *ret_edited: more than flags. */
@@ -522,36 +463,25 @@ static status apply_edit(struct call *c, struct db *d, const struct access *a,
                          const Hubbub__V1__EditMessageRequest *req, Hubbub__V1__Message *m, bool *ret_edited)
 {
     bool content = WIRE_PRESENT_IN(req, EDIT_CONTENT), embeds = WIRE_PRESENT_IN(req, EDIT_EMBEDS),
-         files = WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS);
+         files = edits_files(req);
     const uint64_t settable = FLAG_SUPPRESS_EMBEDS;
     if (WIRE_PRESENT_IN(req, EDIT_FLAGS))
         PB_SET(m, flags, (m->flags & ~settable) | (req->flags & settable));
-    if (files)
-        keep_files(call_arena(c), req, m);
     if (embeds) {
         m->embeds = req->embeds;
         m->n_embeds = req->n_embeds;
     }
     *ret_edited = content || embeds || files;
-    status st = embeds ? check_embeds(c, m->embeds, m->n_embeds) : ST_OK;
+    status st = embeds ? embeds_check(c, m->embeds, m->n_embeds) : ST_OK;
+    if (st == ST_OK && files)
+        st = edit_files(c, d, req, m);
     if (st == ST_OK && content) {
         m->content = content_trim(call_arena(c), req->content);
-        st = set_mentions(c, d, a, req->allowed_mentions, 0, m);
+        st = edit_mentions(c, d, a, req, m);
     }
     if (st == ST_OK && message_is_empty(m))
         st = call_fail(c, ST_EMPTY_MESSAGE, "nothing would be left");
     return st;
-}
-
-static status remove_files_but(struct change *ch, const Hubbub__V1__Message *m, struct arena *a)
-{
-    struct db_rows *r;
-    uint64_t *kept = ARENA_ARRAY(a, uint64_t, m->n_attachments);
-    for (size_t i = 0; i < m->n_attachments; i++)
-        kept[i] = m->attachments[i]->id;
-    return change_query(ch, &r,
-                        "DELETE FROM attachments WHERE channel_id = $1 AND message_id = $2 AND id <> ALL($3::bigint[])",
-                        DB_ID(m->channel_id), DB_ID(m->id), DB_IDS(kept, m->n_attachments));
 }
 
 static status save_edit(struct call *c, struct change *ch, Hubbub__V1__Message *m, bool edited)
@@ -575,8 +505,8 @@ status message_edit(struct call *c, struct change *ch, const struct access *a,
 {
     bool edited = false;
     status st = apply_edit(c, change_db(ch), a, req, m, &edited);
-    if (st == ST_OK && WIRE_PRESENT_IN(req, EDIT_ATTACHMENTS))
-        st = remove_files_but(ch, m, call_arena(c));
+    if (st == ST_OK && edits_files(req))
+        st = files_save(ch, call_arena(c), m);
     if (st == ST_OK)
         st = save_edit(c, ch, m, edited);
     if (st == ST_OK && WIRE_PRESENT_IN(req, EDIT_CONTENT))

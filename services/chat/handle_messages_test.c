@@ -140,10 +140,10 @@ START_TEST(too_much_embed_text_is_refused)
     e.description = text;
     req.embeds = embeds;
     req.n_embeds = 2;
-    ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_INVALID_FORM);
+    ck_assert_int_eq(create(FIXTURE_OWNER, &req, &m), ST_INVALID_FORM);
     ck_assert_str_eq(call_fake_leaf(call), "embeds MAX_EMBED_SIZE_EXCEEDED");
     req.n_embeds = 1;
-    ck_assert_int_eq(create(FIXTURE_MEMBER, &req, &m), ST_OK);
+    ck_assert_int_eq(create(FIXTURE_OWNER, &req, &m), ST_OK);
     ck_assert_uint_eq(m.n_embeds, 1);
 }
 END_TEST

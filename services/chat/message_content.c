@@ -121,7 +121,16 @@ size_t embeds_text_length(Hubbub__V1__Embed *const *embeds, size_t n)
     return length;
 }
 
+static bool embed_shows(const Hubbub__V1__Embed *e)
+{
+    return (e->title && *e->title) || (e->description && *e->description) || (e->url && *e->url) || e->footer ||
+           e->image || e->thumbnail || e->author || e->n_fields || e->has_timestamp;
+}
+
 bool message_is_empty(const Hubbub__V1__Message *m)
 {
-    return !(m->content && *m->content) && !m->n_embeds && !m->n_attachments;
+    bool embeds = false;
+    for (size_t i = 0; i < m->n_embeds; i++)
+        embeds |= embed_shows(m->embeds[i]);
+    return !(m->content && *m->content) && !embeds && !m->n_attachments && !m->n_message_snapshots;
 }

@@ -8,10 +8,21 @@ enum {
     MESSAGE_DEFAULT = 0,
     MESSAGE_RECIPIENT_ADD = 1,
     MESSAGE_RECIPIENT_REMOVE = 2,
+    MESSAGE_CHANNEL_NAME_CHANGE = 4,
     MESSAGE_CHANNEL_PINNED_MESSAGE = 6,
+    MESSAGE_USER_JOIN = 7,
+    MESSAGE_CHANNEL_FOLLOW_ADD = 12,
     MESSAGE_REPLY = 19
 };
-enum { FLAG_SUPPRESS_EMBEDS = 1 << 2, FLAG_SUPPRESS_NOTIFICATIONS = 1 << 12 };
+enum { SYSTEM_SUPPRESS_JOINS = 1 << 0 }; /* of guilds.system_channel_flags */
+enum {
+    FLAG_CROSSPOSTED = 1 << 0,
+    FLAG_IS_CROSSPOST = 1 << 1,
+    FLAG_SUPPRESS_EMBEDS = 1 << 2,
+    FLAG_SOURCE_DELETED = 1 << 3,
+    FLAG_SUPPRESS_NOTIFICATIONS = 1 << 12,
+    FLAG_HAS_SNAPSHOT = 1 << 14
+};
 
 struct mentions {
     uint64_t users[MENTIONS_MAX],
@@ -33,10 +44,15 @@ void mentions_add_user(struct mentions *, uint64_t user_id);
 char *content_trim(struct arena *, const char *or_null);
 /* Code points of all text of the embeds: at most EMBED_TEXT_MAX. */
 size_t embeds_text_length(Hubbub__V1__Embed *const *, size_t n);
-/* Nothing to show: no text, no embed, no file. */
+/* Nothing to show: no text, no embed that says anything, no file, nothing forwarded. */
 bool message_is_empty(const Hubbub__V1__Message *);
-/* Written by a person and not by the system: may be replied to and edited. */
+/* Written by a person and not by the system: may be edited and forwarded. */
 static inline bool message_is_ordinary(int type)
 {
     return type == MESSAGE_DEFAULT || type == MESSAGE_REPLY;
+}
+/* May be replied to: what a person wrote, and the greeting of who joined. */
+static inline bool message_is_answerable(int type)
+{
+    return message_is_ordinary(type) || type == MESSAGE_USER_JOIN;
 }

@@ -42,6 +42,28 @@ Hubbub__V1__Message *rows_message(struct arena *a, const struct db_rows *r, unsi
     return m;
 }
 
+/* The addresses are made when it is read. */
+static Hubbub__V1__Attachment **without_urls(struct arena *a, Hubbub__V1__Attachment *const *files, size_t n)
+{
+    Hubbub__V1__Attachment **copies = ARENA_ARRAY(a, Hubbub__V1__Attachment *, n);
+    for (size_t i = 0; i < n; i++) {
+        copies[i] = arena_memdup(a, files[i], sizeof *files[i]);
+        copies[i]->url = copies[i]->proxy_url = NULL;
+    }
+    return copies;
+}
+
+static void pack_snapshot(struct arena *a, const Hubbub__V1__Message *m, Hubbub__V1__Message *ret)
+{
+    Hubbub__V1__MessageContent *content =
+        arena_memdup(a, m->message_snapshots[0]->message, sizeof *m->message_snapshots[0]->message);
+    content->attachments = without_urls(a, content->attachments, content->n_attachments);
+    ret->n_message_snapshots = 1;
+    ret->message_snapshots = ARENA_ARRAY(a, Hubbub__V1__MessageSnapshot *, 1);
+    ret->message_snapshots[0] = PB_NEW(a, Hubbub__V1__MessageSnapshot, hubbub__v1__message_snapshot);
+    ret->message_snapshots[0]->message = content;
+}
+
 const void *message_pack_extra(struct arena *a, const Hubbub__V1__Message *m, size_t *ret_n)
 {
     Hubbub__V1__Message x = HUBBUB__V1__MESSAGE__INIT;
@@ -60,11 +82,9 @@ const void *message_pack_extra(struct arena *a, const Hubbub__V1__Message *m, si
     x.webhook_id = m->webhook_id;
     x.author = m->webhook_id ? m->author : NULL; /* as it called itself then */
     x.n_attachments = m->n_attachments;
-    x.attachments = ARENA_ARRAY(a, Hubbub__V1__Attachment *, m->n_attachments);
-    for (size_t i = 0; i < m->n_attachments; i++) {
-        x.attachments[i] = arena_memdup(a, m->attachments[i], sizeof *m->attachments[i]);
-        x.attachments[i]->url = x.attachments[i]->proxy_url = NULL; /* made when it is read */
-    }
+    x.attachments = without_urls(a, m->attachments, m->n_attachments);
+    if (m->n_message_snapshots)
+        pack_snapshot(a, m, &x);
     *ret_n = hubbub__v1__message__get_packed_size(&x);
     if (*ret_n == 0)
         return NULL;
@@ -91,10 +111,22 @@ static const char *encode_segment(struct arena *a, const char *s)
     return text;
 }
 
+Hubbub__V1__Attachment **message_files(const Hubbub__V1__Message *m, size_t *ret_n)
+{
+    if (m->n_message_snapshots) {
+        *ret_n = m->message_snapshots[0]->message->n_attachments;
+        return m->message_snapshots[0]->message->attachments;
+    }
+    *ret_n = m->n_attachments;
+    return m->attachments;
+}
+
 void message_set_urls(struct arena *a, Hubbub__V1__Message *m, const char *public_url)
 {
-    for (size_t i = 0; i < m->n_attachments; i++) {
-        Hubbub__V1__Attachment *f = m->attachments[i];
+    size_t n;
+    Hubbub__V1__Attachment **files = message_files(m, &n);
+    for (size_t i = 0; i < n; i++) {
+        Hubbub__V1__Attachment *f = files[i];
         f->url = arena_printf(a, "%s/attachments/%" PRIu64 "/%" PRIu64 "/%s", public_url, m->channel_id, f->id,
                               encode_segment(a, f->filename ? f->filename : ""));
         f->proxy_url = f->url;

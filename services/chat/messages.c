@@ -227,9 +227,9 @@ static status store_system(struct call *c, struct change *ch, const struct acces
                      "1420070400000, last_ms + 1) AS ms FROM feeds WHERE scope_id = $1),"
                      " f AS (UPDATE feeds SET last_ms = t.ms FROM t WHERE scope_id = $1)"
                      " INSERT INTO messages (channel_id, id, author_id, type, content, extra)"
-                     " SELECT $2, t.ms << 22 | nextval('id_counter'), $3, $4, '', $5 FROM t RETURNING id",
-                     DB_ID(a->scope_id), DB_ID(m->channel_id), DB_ID(call_user(c)), DB_I64(m->type),
-                     n ? DB_BYTES(extra, n) : DB_NULL);
+                     " SELECT $2, t.ms << 22 | nextval('id_counter'), $3, $4, $6, $5 FROM t RETURNING id",
+                     DB_ID(a->scope_id), DB_ID(m->channel_id), DB_ID(m->author->id), DB_I64(m->type),
+                     n ? DB_BYTES(extra, n) : DB_NULL, DB_TEXT(m->content));
     if (st != ST_OK)
         return st;
     PB_SET(m, id, db_u64(r, 0, 0));
@@ -250,27 +250,65 @@ status messages_load_self(struct call *c, struct db *d, const struct access *a, 
     return st;
 }
 
-status messages_add_system(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m)
+/* m->author is there. */
+static status add_system(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m,
+                         Hubbub__V1__Member *member)
 {
-    Hubbub__V1__Member *member;
-    status st = messages_load_self(c, change_db(ch), a, &m->author, &member);
-    if (st == ST_OK)
-        st = store_system(c, ch, a, m);
+    if (!m->content)
+        m->content = "";
+    status st = store_system(c, ch, a, m);
     if (st != ST_OK)
         return st;
-    m->content = "";
     change_add(ch, a->scope_id, m->channel_id, m->id,
                ROWS_EVENT(call_arena(c), message_create,
                           message_for_event(call_arena(c), m, a->guild_id, a->channel_type, member)));
     return ST_OK;
 }
 
+status messages_add_system(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m)
+{
+    Hubbub__V1__Member *member;
+    status st = messages_load_self(c, change_db(ch), a, &m->author, &member);
+    return st == ST_OK ? add_system(c, ch, a, m, member) : st;
+}
+
+static Hubbub__V1__Message *new_system(struct call *c, uint64_t channel_id, int type)
+{
+    Hubbub__V1__Message *m = PB_NEW(call_arena(c), Hubbub__V1__Message, hubbub__v1__message);
+    PB_SET(m, channel_id, channel_id);
+    PB_SET(m, type, type);
+    return m;
+}
+
+status messages_add_join(struct call *c, struct change *ch, uint64_t guild_id, Hubbub__V1__Member *member)
+{
+    struct db_rows *r;
+    status st = change_query(ch, &r,
+                             "SELECT c.id, c.type FROM guilds g JOIN channels c ON c.id = g.system_channel_id"
+                             " WHERE g.id = $1 AND g.system_channel_flags & $2 = 0",
+                             DB_ID(guild_id), DB_I64(SYSTEM_SUPPRESS_JOINS));
+    if (st != ST_OK || !db_count(r))
+        return st;
+    const struct access at = {.scope_id = guild_id,
+                              .guild_id = guild_id,
+                              .channel_id = db_u64(r, 0, 0),
+                              .channel_type = (int)db_i64(r, 0, 1)};
+    Hubbub__V1__Message *m = new_system(c, at.channel_id, MESSAGE_USER_JOIN);
+    m->author = member->user;
+    return add_system(c, ch, &at, m, member);
+}
+
+status messages_add_rename(struct call *c, struct change *ch, const struct access *a, char *name)
+{
+    Hubbub__V1__Message *m = new_system(c, a->channel_id, MESSAGE_CHANNEL_NAME_CHANGE);
+    m->content = name;
+    return messages_add_system(c, ch, a, m);
+}
+
 status messages_add_recipient_notice(struct call *c, struct change *ch, const struct access *a, int type,
                                      Hubbub__V1__User *user)
 {
-    Hubbub__V1__Message *m = PB_NEW(call_arena(c), Hubbub__V1__Message, hubbub__v1__message);
-    PB_SET(m, channel_id, a->channel_id);
-    PB_SET(m, type, type);
+    Hubbub__V1__Message *m = new_system(c, a->channel_id, type);
     m->mentions = ARENA_ARRAY(call_arena(c), Hubbub__V1__Mention *, 1);
     m->mentions[m->n_mentions++] = messages_mention(call_arena(c), user);
     return messages_add_system(c, ch, a, m);

@@ -33,9 +33,13 @@ status messages_complete(struct call *, struct db *, Hubbub__V1__Message *const 
 
 /* message_update of m, in the change. */
 status messages_add_update(struct call *, struct change *, const struct access *, Hubbub__V1__Message *m) MUST_CHECK;
-/* Stores a message that the system writes in the caller's name, and adds its message_create. m has its channel, type
- * and reference; its id, time and author are filled. */
+/* Stores a message that the system writes in the caller's name, and adds its message_create. m has its channel, type,
+ * content and reference; its id, time and author are filled. */
 status messages_add_system(struct call *, struct change *, const struct access *, Hubbub__V1__Message *m) MUST_CHECK;
+/* "MEMBER is here", MESSAGE_USER_JOIN, in the guild's system channel: unless it has none, or is not to be told. */
+status messages_add_join(struct call *, struct change *, uint64_t guild_id, Hubbub__V1__Member *) MUST_CHECK;
+/* "... called this NAME", MESSAGE_CHANNEL_NAME_CHANGE of a group DM. */
+status messages_add_rename(struct call *, struct change *, const struct access *, char *name) MUST_CHECK;
 /* "... added / removed USER", MESSAGE_RECIPIENT_ADD and _REMOVE of a group DM. */
 status messages_add_recipient_notice(struct call *, struct change *, const struct access *, int type,
                                      Hubbub__V1__User *user) MUST_CHECK;

@@ -93,6 +93,7 @@ Hubbub__V1__Guild *rows_guild(struct arena *arena, const struct db_rows *rows, u
     SET_UNLESS_ZERO(g, afk_channel_id, db_u64(rows, row, col + 8));
     PB_SET(g, afk_timeout, (int32_t)db_i64(rows, row, col + 9));
     g->preferred_locale = (char *)db_text(rows, row, col + 10);
+    PB_SET(g, system_channel_flags, db_u64(rows, row, col + 11));
     return g;
 }
 

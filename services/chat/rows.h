@@ -41,8 +41,9 @@ Hubbub__V1__Role *rows_role(struct arena *, const struct db_rows *, unsigned row
 /* The guild's own columns; roles are read by rows_load_guild. */
 #define ROWS_GUILD                                                                                                     \
     "g.id, g.name, g.owner_id, g.description, g.verification_level, g.default_message_notifications, "                 \
-    "g.explicit_content_filter, g.system_channel_id, g.afk_channel_id, g.afk_timeout, g.preferred_locale"
-enum { ROWS_GUILD_N = 11 };
+    "g.explicit_content_filter, g.system_channel_id, g.afk_channel_id, g.afk_timeout, g.preferred_locale, "        \
+    "g.system_channel_flags"
+enum { ROWS_GUILD_N = 12 };
 Hubbub__V1__Guild *rows_guild(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* With overwrites and last_message_id, by sub-selects. */

@@ -20,6 +20,7 @@
 #include "lib/base/metric.h"
 #include "services/chat/chat.h"
 #include "services/chat/mentions.h"
+#include "services/chat/message_rows.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,8 +267,10 @@ struct columns {
 
 static void fill_files(struct columns *to, unsigned i, const Hubbub__V1__Message *m)
 {
-    for (size_t f = 0; f < m->n_attachments; f++) {
-        const Hubbub__V1__Attachment *file = m->attachments[f];
+    size_t n;
+    Hubbub__V1__Attachment **files = message_files(m, &n);
+    for (size_t f = 0; f < n; f++) {
+        const Hubbub__V1__Attachment *file = files[f];
         unsigned at = to->n_files++;
         to->file_ords[at] = i + 1;
         to->file_ids[at] = file->id;
@@ -313,10 +316,10 @@ static void fill_row(struct columns *to, unsigned i, const struct write_row *row
 
 static void fill_columns(struct columns *to, struct arena *a, struct waiter **batch, unsigned n)
 {
-    unsigned files = 0;
-    size_t mentions = 0;
+    size_t files = 0, own, mentions = 0;
     for (unsigned i = 0; i < n; i++) {
-        files += (unsigned)batch[i]->row->message->n_attachments;
+        message_files(batch[i]->row->message, &own);
+        files += own;
         mentions += MENTION_TARGETS_MAX(batch[i]->row->message);
     }
     *to = (struct columns){

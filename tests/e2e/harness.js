@@ -332,7 +332,7 @@ export class Hubbub {
     // {owner, guild, channel, voice, invite, members}: a guild of `owner` with n others.
     async guild(members = 0, name = unique('guild ')) {
         const owner = await this.register();
-        const guild = await owner.post('/guilds', { name });
+        const guild = await owner.post('/guilds', { name, system_channel_flags: 1 }); // the messages are those of the tests
         const channels = await owner.get(`/guilds/${guild.id}/channels`);
         const channel = channels.find((c) => c.type === 0).id;
         const { code } = await owner.post(`/channels/${channel}/invites`, { max_age: 0 });

@@ -183,4 +183,74 @@ describe('raw', () => {
         const answer = await members[0].request('POST', `/channels/${room.id}/messages`, { body: { content: 'x', message_reference: { message_id: reply.id } } });
         assert.deepEqual(code(answer), [400, 160002]);
     });
+
+    test('a form keeps its limits, and each leaf stands at its path', async () => {
+        const { owner, channel } = world;
+        const send = (body) => owner.request('POST', `/channels/${channel}/messages`, { body });
+        const x = (n) => 'x'.repeat(n);
+        const leaf = async (body, path) => {
+            const answer = await send(body);
+            assert.deepEqual(code(answer), [400, 50035], path);
+            return path.split('.').reduce((at, key) => at?.[key], answer.body.errors)?._errors?.[0].code;
+        };
+        const field = (name, value) => ({ name: x(name), value: x(value) });
+        const limits = [
+            ['title', 256], ['description', 4096], ['footer.text', 2048], ['author.name', 256], ['fields.0.name', 256], ['fields.0.value', 1024],
+        ];
+        for (const [path, max] of limits) {
+            const embed = (n) => {
+                if (path.startsWith('fields')) return { fields: [path.endsWith('name') ? field(n, 1) : field(1, n)] };
+                const [first, second] = path.split('.');
+                return { [first]: second ? { [second]: x(n) } : x(n) };
+            };
+            assert.equal((await send({ embeds: [embed(max)] })).status, 200, path);
+            assert.match(await leaf({ embeds: [embed(max + 1)] }, `embeds.0.${path}`), /LENGTH/, path);
+        }
+        assert.equal((await send({ embeds: [{ fields: Array(25).fill(field(1, 1)) }] })).status, 200);
+        assert.match(await leaf({ embeds: [{ fields: Array(26).fill(field(1, 1)) }] }, 'embeds.0.fields'), /LENGTH/);
+        assert.equal((await send({ embeds: Array(10).fill({ title: 'x' }) })).status, 200);
+        assert.match(await leaf({ embeds: Array(11).fill({ title: 'x' }) }, 'embeds'), /LENGTH/);
+        assert.equal((await send({ embeds: [{ description: x(4096) }, { description: x(1904) }] })).status, 200);
+        assert.equal(await leaf({ embeds: [{ description: x(4096) }, { description: x(1905) }] }, 'embeds'), 'MAX_EMBED_SIZE_EXCEEDED');
+        assert.equal(await leaf({ embeds: [{ title: 'x' }, { image: { url: 'ftp://x' } }] }, 'embeds.1.image.url'), 'URL_TYPE_INVALID_SCHEME');
+        assert.deepEqual(code(await send({ sticker_ids: ['1'] })), [400, 50006]);
+        for (const [allowed, path] of [[{ parse: ['users'], users: ['1'] }, ''], [{ parse: ['roles'], roles: ['1'] }, ''], [{ parse: ['all'] }, 'parse.0']])
+            assert.ok(await leaf({ content: 'x', allowed_mentions: allowed }, `allowed_mentions${path && `.${path}`}`), JSON.stringify(allowed));
+    });
+
+    test('a forward shows its files after the message is gone; an edit keeps one file and adds another', async () => {
+        const { owner, members, guild, channel } = world;
+        const form = (json, name, text) => {
+            const f = new FormData();
+            f.set('payload_json', JSON.stringify(json));
+            f.set('files[0]', new Blob([text]), name);
+            return f;
+        };
+        const socket = await members[0].connect();
+        const source = await owner.post(`/channels/${channel}/messages`, form({ content: 'look' }, 'a.txt', 'first'));
+        const edited = await owner.patch(`/channels/${channel}/messages/${source.id}`, form({ attachments: [{ id: source.attachments[0].id }, { id: 0, description: 'new' }] }, 'b.txt', 'second'));
+        assert.deepEqual(edited.attachments.map((a) => [a.filename, a.description]), [['a.txt', undefined], ['b.txt', 'new']]);
+        assert.equal((await socket.event('MESSAGE_UPDATE', (d) => d.id === source.id)).d.attachments.length, 2);
+        const sent = await members[0].post(`/channels/${channel}/messages`, { message_reference: { type: 1, channel_id: channel, message_id: source.id } });
+        await owner.delete(`/channels/${channel}/messages/${source.id}`);
+        const { d } = await socket.event('MESSAGE_CREATE', (m) => m.id === sent.id);
+        const { message } = d.message_snapshots[0];
+        assert.deepEqual([message.content, message.attachments.length, d.content, d.flags], ['look', 2, '', 1 << 14]);
+        assert.equal(await (await fetch(message.attachments[1].url)).text(), 'second');
+        assert.equal((await fetch(edited.attachments[1].url)).status, 404);
+        const closed = await owner.post(`/guilds/${guild}/channels`, { name: 'closed', permission_overwrites: [{ id: guild, type: 0, deny: '1024', allow: '0' }] });
+        const secret = await owner.say(closed.id, 'secret');
+        assert.deepEqual(code(await members[0].request('POST', `/channels/${channel}/messages`, { body: { message_reference: { type: 1, channel_id: closed.id, message_id: secret.id } } })), [403, 160014]);
+        await socket.close();
+    });
+
+    test('who joins is greeted in the system channel', async () => {
+        const { owner, guild, channel, invite } = world;
+        await owner.patch(`/guilds/${guild}`, { system_channel_flags: 0 });
+        const guest = await up.hub.register();
+        await guest.post(`/invites/${invite}`);
+        await owner.patch(`/guilds/${guild}`, { system_channel_flags: 1 });
+        const [last] = await owner.get(`/channels/${channel}/messages?limit=1`);
+        assert.deepEqual([last.type, last.author.id, last.content], [7, guest.id, '']);
+    });
 });

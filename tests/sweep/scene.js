@@ -35,7 +35,7 @@ async function foreignGuild(owner) {
 export async function scene(cast) {
     const { owner, hub } = cast;
     const s = { ...cast, PASSWORD, unique };
-    s.guild = (await owner.post('/guilds', { name: unique('scene ') })).id;
+    s.guild = (await owner.post('/guilds', { name: unique('scene '), system_channel_flags: 1 })).id;
     const channels = await owner.get(`/guilds/${s.guild}/channels`);
     s.channel = channels.find((c) => c.type === 0).id;
     s.code = (await owner.post(`/channels/${s.channel}/invites`, { max_age: 0 })).code;

@@ -1,4 +1,5 @@
 #include "services/chat/testing/world.h"
+#include "services/chat/message_content.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/chat/migrate.h"
@@ -117,6 +118,7 @@ uint64_t world_guild(uint64_t owner)
     Hubbub__V1__CreateGuildRequest req = HUBBUB__V1__CREATE_GUILD_REQUEST__INIT;
     Hubbub__V1__Guild resp = HUBBUB__V1__GUILD__INIT;
     req.name = "A guild";
+    PB_SET(&req, system_channel_flags, SYSTEM_SUPPRESS_JOINS); /* entries and messages are those of the test */
     must(DO(owner, guilds, create, &req, &resp), "create a guild");
     return resp.id;
 }

@@ -131,7 +131,7 @@ static struct hub_payload *encode_reduced(struct fanout *f)
 {
     Hubbub__V1__Message m = *(const Hubbub__V1__Message *)f->message;
     m.content = NULL;
-    m.n_embeds = m.n_attachments = m.n_components = 0;
+    m.n_embeds = m.n_attachments = m.n_components = m.n_message_snapshots = 0;
     m.has_referenced_message = false; /* its content is hidden too */
     return payload_dispatch(f->row->dispatch, f->row->message, &m);
 }
