@@ -369,6 +369,73 @@ START_TEST(test_authorize)
 }
 END_TEST
 
+/* ---- Sessions -------------------------------------------------------------------------------------------------- */
+
+static void list_sessions(uint64_t user, Hubbub__V1__AuthSessionList *ret)
+{
+    Hubbub__V1__Empty none = HUBBUB__V1__EMPTY__INIT;
+    hubbub__v1__auth_session_list__init(ret);
+    ck_assert_int_eq(DO(user, auth_sessions, list, &none, ret), ST_OK);
+}
+
+static status end_sessions(uint64_t user, char *first, char *second)
+{
+    Hubbub__V1__RevokeSessionsRequest req = HUBBUB__V1__REVOKE_SESSIONS_REQUEST__INIT;
+    Hubbub__V1__Empty none = HUBBUB__V1__EMPTY__INIT;
+    req.session_id_hashes = (char *[]){first, second};
+    req.n_session_id_hashes = second ? 2 : 1;
+    return DO(user, auth_sessions, revoke, &req, &none);
+}
+
+static char *login_from(const char *name, char *user_agent)
+{
+    Hubbub__V1__LoginRequest req = HUBBUB__V1__LOGIN_REQUEST__INIT;
+    Hubbub__V1__TokenResponse resp = HUBBUB__V1__TOKEN_RESPONSE__INIT;
+    req.login = (char *)name;
+    req.password = "correct horse";
+    req.user_agent = user_agent;
+    ck_assert_int_eq(DO(0, accounts, login, &req, &resp), ST_OK);
+    return resp.token;
+}
+
+START_TEST(test_sessions_are_listed_and_ended)
+{
+    Hubbub__V1__TokenResponse first, other;
+    Hubbub__V1__AuthSessionList list, others;
+    world_clear();
+    ck_assert_int_eq(sign_up("lister", NULL, &first), ST_OK);
+    ck_assert_int_eq(sign_up("somebody else", NULL, &other), ST_OK);
+    char *phone = login_from("lister", "Mozilla/5.0 (Linux; Android 14) Chrome/126.0");
+    world_number("WITH u AS (UPDATE tokens SET used_at = used_at - interval '1 hour' WHERE user_id = $1 AND os IS NULL "
+                 "RETURNING 1) SELECT count(*) FROM u WHERE $2 = 0::bigint",
+                 first.user_id, 0);
+    list_sessions(first.user_id, &list);
+    list_sessions(other.user_id, &others);
+    ck_assert_uint_eq(list.n_user_sessions, 2);
+    ck_assert_str_eq(list.user_sessions[0]->client_info->os, "Android");
+    ck_assert_str_eq(list.user_sessions[0]->client_info->platform, "Chrome");
+    ck_assert_ptr_null(list.user_sessions[1]->client_info->os);
+    ck_assert_int_lt(list.user_sessions[1]->approx_last_used_time, list.user_sessions[0]->approx_last_used_time);
+
+    ck_assert_uint_eq(user_of(first.token), first.user_id); /* used now: the order turns */
+    Hubbub__V1__AuthSessionList used;
+    list_sessions(first.user_id, &used);
+    ck_assert_str_eq(used.user_sessions[0]->id_hash, list.user_sessions[1]->id_hash);
+
+    char *phone_hash = list.user_sessions[0]->id_hash;
+    ck_assert_int_eq(end_sessions(first.user_id, phone_hash, others.user_sessions[0]->id_hash), ST_UNKNOWN_SESSION);
+    ck_assert_uint_eq(user_of(phone), first.user_id); /* not even the own one of the two */
+    ck_assert_int_eq(end_sessions(first.user_id, phone_hash, NULL), ST_OK);
+    ck_assert_uint_eq(world_entries(), 1);
+    ck_assert_uint_eq(world_entry(0)->scope_id, first.user_id);
+    ck_assert_uint_eq(world_entry(0)->event->tokens_revoked->n_token_hashes, 1);
+    ck_assert_uint_eq(user_of(phone), 0);
+    ck_assert_uint_eq(user_of(first.token), first.user_id);
+    ck_assert_uint_eq(user_of(other.token), other.user_id);
+    ck_assert_int_eq(end_sessions(first.user_id, phone_hash, NULL), ST_UNKNOWN_SESSION);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("accounts");
@@ -381,6 +448,7 @@ int main(void)
     tcase_add_test(tc, test_login_costs_the_same);
     tcase_add_test(tc, test_logout_ends_one_token);
     tcase_add_test(tc, test_password_change_ends_all);
+    tcase_add_test(tc, test_sessions_are_listed_and_ended);
     tcase_add_test(tc, test_edit_me);
     tcase_add_test(tc, test_bot_token);
     tcase_add_test(tc, test_authorize);

@@ -191,7 +191,7 @@ static status sign_up(struct call *c, const Hubbub__V1__RegisterRequest *req, Hu
             st = call_fail(c, ST_BAD_INVITE_CODE, "the invite ended");
     }
     if (st == ST_OK)
-        st = token_issue(c, change_db(ch), n.id, &resp->token);
+        st = token_issue(c, change_db(ch), n.id, req->user_agent, &resp->token);
     if (st == ST_OK)
         st = change_commit(ch);
     if (st == ST_OK)
@@ -268,25 +268,13 @@ static status find_login(struct call *c, const char *login, struct login *ret)
     return ST_OK;
 }
 
-/* FOR SHARE: a change of the password, or the account's disabling, that runs now either ends this token or is seen
- * here. */
-static status issue_if_unchanged(struct call *c, uint64_t id, const char *hash, char **ret_token)
+static status issue_if_unchanged(struct call *c, const struct login *l, const char *user_agent, char **ret_token)
 {
-    uint8_t digest[TOKEN_HASH_N];
-    char *token = token_make(call_arena(c), id);
-    token_hash(token, digest);
     DB_LEASED struct db *d = NULL;
-    struct db_rows *rows;
     status st = chat_lease(c, &d);
     if (st == ST_OK)
-        st = chat_query(c, d, &rows,
-                        "INSERT INTO tokens (hash, user_id) SELECT $1, id FROM users WHERE id = $2 AND password_hash = "
-                        "$3 AND NOT disabled FOR SHARE",
-                        DB_BYTES(digest, sizeof digest), DB_ID(id), DB_TEXT(hash));
-    if (st == ST_OK && db_affected(rows) != 1)
-        return invalid_login(c);
-    *ret_token = token;
-    return st;
+        st = token_issue_if(c, d, l->id, l->hash, user_agent, ret_token);
+    return st == ST_OK && !*ret_token ? invalid_login(c) : st;
 }
 
 /* Told only to somebody who knows the password. */
@@ -305,7 +293,7 @@ static status login(struct call *c, const Hubbub__V1__LoginRequest *req, Hubbub_
         return invalid_login(c);
     if (l.disabled)
         return disabled_account(c);
-    st = issue_if_unchanged(c, l.id, l.hash, &resp->token);
+    st = issue_if_unchanged(c, &l, req->user_agent, &resp->token);
     if (st == ST_OK)
         PB_SET(resp, user_id, l.id);
     return st;
@@ -334,7 +322,9 @@ static status resolve_token(struct call *c, const Hubbub__V1__ResolveTokenReques
 {
     DB_LEASED struct db *d = NULL;
     status st = chat_lease(c, &d);
-    return st == ST_OK ? token_resolve(c, d, text_of(req->token), resp) : st;
+    if (st == ST_OK)
+        st = token_resolve(c, d, text_of(req->token), resp);
+    return st == ST_OK && !resp->bot ? token_note_use(c, d, resp) : st;
 }
 
 /* ---- The account itself ---------------------------------------------------------------------------------------- */
@@ -457,7 +447,7 @@ static status edit_me(struct call *c, const Hubbub__V1__EditMeRequest *req, Hubb
     if (st == ST_OK && e.new_hash)
         st = token_revoke_all(c, ch, user);
     if (st == ST_OK && e.new_hash)
-        st = token_issue(c, change_db(ch), user, &resp->token);
+        st = token_issue(c, change_db(ch), user, req->user_agent, &resp->token);
     return st == ST_OK ? change_commit(ch) : st;
 }
 

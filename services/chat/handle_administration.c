@@ -222,7 +222,7 @@ static status issue_token(struct call *c, const Hubbub__V1__UserRequest *req, Hu
         return call_fail(c, ST_BAD_REQUEST, "user %" PRIu64 " is disabled", req->user_id);
     }
     if (st == ST_OK)
-        st = token_issue(c, change_db(ch), req->user_id, &resp->token);
+        st = token_issue(c, change_db(ch), req->user_id, NULL, &resp->token);
     if (st == ST_OK)
         st = change_commit(ch);
     if (st == ST_OK)

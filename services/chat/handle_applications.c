@@ -170,7 +170,7 @@ static status insert_bot(struct call *c, const Hubbub__V1__Application *a, char 
     if (st == ST_OK)
         st = change_new_scope(ch, a->id);
     if (st == ST_OK)
-        st = token_issue(c, change_db(ch), a->id, ret_token);
+        st = token_issue(c, change_db(ch), a->id, NULL, ret_token);
     return st == ST_OK ? change_commit(ch) : st;
 }
 
@@ -181,7 +181,7 @@ static status renew_token(struct call *c, uint64_t bot_id, char **ret_token)
     if (st == ST_OK)
         st = token_revoke_all(c, ch, bot_id);
     if (st == ST_OK)
-        st = token_issue(c, change_db(ch), bot_id, ret_token);
+        st = token_issue(c, change_db(ch), bot_id, NULL, ret_token);
     return st == ST_OK ? change_commit(ch) : st;
 }
 

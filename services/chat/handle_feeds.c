@@ -161,9 +161,11 @@ static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest 
         st = direct_load_shown(c, d, ret->identity->user_id, &ret->dms, &ret->n_dms);
     if (st == ST_OK && !ret->identity->bot)
         st = read_person(c, d, ret->identity->user_id, ret);
-    if (st == ST_OK)
-        ret->generation = chat_generation(call_arena(c), db_generation(d));
-    return st;
+    if (st != ST_OK)
+        return st;
+    ret->generation = chat_generation(call_arena(c), db_generation(d));
+    ret->session_id_hash = token_id_hash(call_arena(c), ret->identity);
+    return ST_OK;
 }
 
 static status get_member(struct call *c, const Hubbub__V1__GetMemberRequest *req, Hubbub__V1__GetMemberResponse *ret)

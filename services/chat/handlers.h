@@ -9,11 +9,13 @@
 #include "hubbub/v1/moderation.hub.h"
 #include "hubbub/v1/people.hub.h"
 #include "hubbub/v1/read_states.hub.h"
+#include "hubbub/v1/security.hub.h"
 #include "hubbub/v1/settings.hub.h"
 #include "hubbub/v1/webhooks.hub.h"
 
 extern const struct hubbub__v1__accounts__handlers accounts_handlers;
 extern const struct hubbub__v1__applications__handlers applications_handlers;
+extern const struct hubbub__v1__auth_sessions__handlers auth_sessions_handlers;
 extern const struct hubbub__v1__guilds__handlers guilds_handlers;
 extern const struct hubbub__v1__roles__handlers roles_handlers;
 extern const struct hubbub__v1__members__handlers members_handlers;

@@ -1,19 +1,35 @@
 #include "services/chat/tokens.h"
+#include "services/chat/client_info.h"
 #include "services/chat/credentials.h"
 #include "services/chat/rows.h"
+#include <inttypes.h>
+#include <sodium.h>
 #include <string.h>
 
-status token_issue(struct call *c, struct db *d, uint64_t user_id, char **ret)
+/* FOR SHARE: a change of the password, or the account's disabling, that runs now either ends this token or is seen
+ * here. */
+status token_issue_if(struct call *c, struct db *d, uint64_t user_id, const char *password_hash, const char *user_agent,
+                      char **ret)
 {
     uint8_t digest[TOKEN_HASH_N];
     char *token = token_make(call_arena(c), user_id);
     token_hash(token, digest);
+    struct client_info client = client_info_of(user_agent);
     struct db_rows *rows;
-    status st = chat_query(c, d, &rows, "INSERT INTO tokens (hash, user_id) VALUES ($1, $2)",
-                           DB_BYTES(digest, sizeof digest), DB_ID(user_id));
+    status st = chat_query(c, d, &rows,
+                           "INSERT INTO tokens (hash, user_id, os, platform) SELECT $1, id, $4, $5 FROM users WHERE "
+                           "id = $2 AND ($3::text IS NULL OR (password_hash = $3 AND NOT disabled)) FOR SHARE",
+                           DB_BYTES(digest, sizeof digest), DB_ID(user_id), DB_TEXT_OR_NULL(password_hash),
+                           DB_TEXT_OR_NULL(client.os), DB_TEXT_OR_NULL(client.platform));
     if (st == ST_OK)
-        *ret = token;
+        *ret = db_affected(rows) == 1 ? token : NULL;
     return st;
+}
+
+status token_issue(struct call *c, struct db *d, uint64_t user_id, const char *user_agent, char **ret)
+{
+    status st = token_issue_if(c, d, user_id, NULL, user_agent, ret);
+    return st == ST_OK && !*ret ? call_fail(c, ST_UNKNOWN_USER, "user %" PRIu64 " is gone", user_id) : st;
 }
 
 static const char *without_prefix(const char *token)
@@ -46,6 +62,22 @@ status token_resolve(struct call *c, struct db *d, const char *token, Hubbub__V1
     ret->has_token_hash = true;
     ret->token_hash = (ProtobufCBinaryData){TOKEN_HASH_N, digest};
     return ST_OK;
+}
+
+status token_note_use(struct call *c, struct db *d, const Hubbub__V1__Identity *who)
+{
+    struct db_rows *rows;
+    return chat_query(c, d, &rows,
+                      "UPDATE tokens SET used_at = clock_timestamp() WHERE hash = $1 AND used_at < clock_timestamp() - "
+                      "make_interval(secs => $2)",
+                      DB_BYTES(who->token_hash.data, who->token_hash.len), DB_I64(TOKEN_NOTED_S));
+}
+
+char *token_id_hash(struct arena *a, const Hubbub__V1__Identity *who)
+{
+    size_t size = sodium_base64_encoded_len(who->token_hash.len, sodium_base64_VARIANT_ORIGINAL);
+    return sodium_bin2base64(arena_alloc(a, size), size, who->token_hash.data, who->token_hash.len,
+                             sodium_base64_VARIANT_ORIGINAL);
 }
 
 void token_add_revoked(struct call *c, struct change *ch, uint64_t user_id, const struct db_rows *rows)

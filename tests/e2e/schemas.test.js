@@ -56,6 +56,12 @@ const table = {
     'POST /auth/register': [OURS, (w) => w.hub.request('POST', '/auth/register', { body: { username: unique('x'), password: PASSWORD, consent: true, date_of_birth: '1990-01-01' } })],
     'POST /auth/login': [OURS, (w) => w.hub.request('POST', '/auth/login', { body: { login: w.owner.username, password: PASSWORD } })],
     'POST /auth/logout': [EMPTY, async (w) => (await w.hub.register()).request('POST', '/auth/logout', { body: {} })],
+    'GET /auth/sessions': [OURS, (w) => w.owner.request('GET', '/auth/sessions')],
+    'POST /auth/sessions/logout': [EMPTY, async (w) => {
+        const guest = await w.hub.register();
+        const { user_sessions } = await guest.get('/auth/sessions');
+        return guest.request('POST', '/auth/sessions/logout', { body: { session_id_hashes: [user_sessions[0].id_hash] } });
+    }],
     'GET /users/@me': [spec.UserPIIResponseSchema, (w) => w.owner.request('GET', '/users/@me')],
     'PATCH /users/@me': [spec.UserPIIResponseSchema, (w) => w.owner.request('PATCH', '/users/@me', { body: { global_name: 'Anna' } })],
     'GET /users/{user_id}': [spec.UserResponseSchema, (w) => w.member.request('GET', `/users/${w.owner.id}`)],

@@ -3,7 +3,7 @@
 // Two gateways and two chat instances, so that no cache of one process can hide it.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { unique, withHubbub } from '../e2e/harness.js';
+import { Op, PASSWORD, unique, withHubbub } from '../e2e/harness.js';
 
 const ROUNDS = 6;
 const AFTER = 20; // requests after the answer, of each of the senders
@@ -142,6 +142,76 @@ test('a denied overwrite against reading and hearing', { timeout: 120_000 }, asy
         for (const socket of sockets) await socket.message(open);
         for (const socket of sockets) assert.ok(!JSON.stringify(socket.frames).includes(secret), 'a socket heard what it may not');
     }
+});
+
+// ---- Tokens
+const login = async (who) => (await up.hub.request('POST', '/auth/login', { body: { login: who.username, password: PASSWORD } })).body.token;
+const as = (who, token) => Object.assign(Object.create(Object.getPrototypeOf(who)), who, { token });
+// Each ends the tokens of `who` that are not the first: by the session's list, by the password, by logging out.
+const ways = {
+    async 'a session that is ended from another'(who, own, at) {
+        const hash = (await own.connect()).ready.auth_session_id_hash;
+        const { user_sessions } = await who.get('/auth/sessions');
+        assert.ok(user_sessions.some((s) => s.id_hash === hash), 'READY names the session as the list does');
+        await who.post('/auth/sessions/logout', { session_id_hashes: [hash] }, { base: at });
+    },
+    async 'a password that is changed'(who, own, at) {
+        who.token = (await who.patch('/users/@me', { password: PASSWORD, new_password: PASSWORD }, { base: at })).token;
+    },
+    async 'logging out'(who, own, at) { await own.post('/auth/logout', {}, { base: at }); },
+};
+
+// Two sockets on each gateway; requests without a pause at both, whose identity caches are warm with it.
+async function endsEverywhere(way, n) {
+    const { channel, member } = await setUp();
+    const own = as(member, await login(member));
+    const sockets = [];
+    for (const gateway of [0, 1, 0, 1]) sockets.push(await own.connect({ gateway }));
+    const s = stream(own, post(channel));
+    await warm(s);
+    await ways[way](member, own, base(n));
+    const answered = performance.now();
+    const sent = await s.stop();
+    const late = sent.filter((m) => m.begun > answered);
+    assert.ok(late.length >= AFTER, `only ${late.length} requests after the answer`);
+    for (const m of late) assert.equal(m.status, 401, `${m.begun - answered} ms after the answer`);
+    for (const socket of sockets) assert.equal(await socket.closeCodeWithin(5000), 4004);
+    const stored = new Set((await member.history(channel)).map((m) => m.content));
+    for (const m of sent) assert.equal(stored.has(m.content), m.status === 200, `${m.content}: ${m.status}`);
+}
+
+describe('a token that ended is nobody\'s at both gateways, and its sockets are closed', () => {
+    Object.keys(ways).forEach((way, n) => test(way, { timeout: 60_000 }, () => endsEverywhere(way, n)));
+    test('and so while Redis does not answer', { timeout: 120_000 }, async () => {
+        up.hub.signal('redis-1', 'SIGSTOP');
+        try {
+            for (const [n, way] of Object.keys(ways).entries()) await endsEverywhere(way, n);
+        } finally {
+            up.hub.signal('redis-1', 'SIGCONT');
+        }
+    });
+});
+
+test('a session that is resumed while its token ends is closed, or not there any more', { timeout: 120_000 }, async () => {
+    const { member } = await setUp();
+    const ends = {};
+    for (let round = 0; round < 10; round++) {
+        const own = as(member, await login(member));
+        const socket = await own.connect({ gateway: round % 2 });
+        socket.destroy();
+        await socket.closed;
+        const again = up.hub.socket({ gateway: round >> 1 & 1 }); // the same gateway and the other one
+        await again.op(Op.HELLO);
+        const over = own.post('/auth/logout', {}, { base: base(round >> 1) });
+        again.resume(own.token, socket.ready.session_id, socket.seq);
+        await over;
+        // Whatever it was told at first: nothing of it stays open, and it cannot come back.
+        const told = await Promise.race([again.closed, again.op(Op.INVALID_SESSION).catch(() => again.closed)]);
+        if (told.op === Op.INVALID_SESSION) again.identify(own.token);
+        assert.equal(await again.closeCodeWithin(5000), 4004);
+        ends[told.op === Op.INVALID_SESSION ? 'op 9' : again.dispatched('RESUMED').length ? 'resumed, then 4004' : '4004'] = true;
+    }
+    console.log(`ends seen: ${Object.keys(ends)}`);
 });
 
 test('the last use of an invite is had by one', { timeout: 60_000 }, async () => {

@@ -58,6 +58,10 @@ export async function scene(cast) {
     s.group = (await owner.post('/users/@me/channels', { recipients: [cast.target.id, cast.lowest.id] })).id;
     await owner.request('PUT', `/users/@me/relationships/${cast.target.id}`, { body: {} });
     await owner.request('PUT', `/users/@me/notes/${cast.target.id}`, { body: { note: 'noted' } });
+    const sessions = async () => (await owner.get('/auth/sessions')).user_sessions.map((x) => x.id_hash);
+    const before = await sessions();
+    await hub.request('POST', '/auth/login', { body: { login: owner.username, password: PASSWORD } });
+    s.spareSession = (await sessions()).find((h) => !before.includes(h));
     const application = await owner.post('/applications', { name: unique('application') });
     s.application = application.id;
     await owner.post(`/applications/${s.application}/bot`);

@@ -34,6 +34,7 @@ export const FORM = [400, 50035];
 export const UNKNOWN = { application: [404, 10002], ban: [404, 10026], channel: [404, 10003], emoji: [404, 10014], guild: [404, 10004], invite: [404, 10006], member: [404, 10007], message: [404, 10008],
     overwrite: [404, 10009], role: [404, 10011], user: [404, 10013], webhook: [404, 10015] };
 export const BAD_TOKEN = [401, 50027];
+    overwrite: [404, 10009], role: [404, 10011], session: [404, 10020], user: [404, 10013] };
 
 // What an id in the path answers when it is another guild's, and when nobody has it or another kind of object.
 export const parameters = {
@@ -71,6 +72,9 @@ export const table = {
     'POST /auth/register': { ...everybody, none: OK, body: (s) => ({ username: s.unique('new'), password: s.PASSWORD, consent: true, date_of_birth: '1990-01-01' }) },
     'POST /auth/login': { ...everybody, none: OK, body: (s) => ({ login: s.owner.username, password: s.PASSWORD }) },
     'POST /auth/logout': { ...everybody, spends: true },
+    'GET /auth/sessions': everybody,
+    // Somebody's session is unknown to all others: only who has one that is named gets so far as OK.
+    'POST /auth/sessions/logout': { outsider: UNKNOWN.session, lowest: UNKNOWN.session, owner: OK, body: (s) => ({ session_id_hashes: [s.spareSession] }) },
     'GET /users/@me': everybody,
     'PATCH /users/@me': { ...everybody, body: { global_name: 'Somebody' } },
     'GET /users/{user_id}': { ...everybody, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },

@@ -74,6 +74,7 @@ static void list_of_person(struct session *x, struct arena *a, Hubbub__V1__Ready
             ret->private_channels[ret->n_private_channels++] = x->opened->dms[i]->channel;
     ret->relationships = x->opened->relationships;
     ret->n_relationships = x->opened->n_relationships;
+    ret->auth_session_id_hash = x->opened->session_id_hash;
     ret->read_state = PB_NEW(a, Hubbub__V1__ReadStates, hubbub__v1__read_states);
     list_read_states(x, a, ret->read_state);
     if (x->opened->settings)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ENTRIES = 8192, KEY_BYTES = 32, TTL_MS = 500, RESOLVE_TIMEOUT_MS = 3000, TOKEN_BYTES_MAX = 256 };
+enum { ENTRIES = 8192, KEY_BYTES = 32, RESOLVE_TIMEOUT_MS = 3000, TOKEN_BYTES_MAX = 256 };
 
 struct entry {
     uint8_t key[KEY_BYTES];
@@ -87,7 +87,7 @@ static void on_resolved(void *user, const struct rpc_result *result)
     struct entry *e = slot_of(wait->edge->identities, wait->key);
     memcpy(e->key, wait->key, KEY_BYTES);
     e->identity = identity;
-    e->until_ms = clock_mono_ms() + TTL_MS;
+    e->until_ms = wait->asked_ms + IDENTITY_TTL_MS;
     wait->done(wait, ST_OK, &identity);
 }
 
@@ -110,6 +110,7 @@ void identity_resolve(struct edge *edge, const char *token, const char *request_
     }
     Hubbub__V1__ResolveTokenRequest request = HUBBUB__V1__RESOLVE_TOKEN_REQUEST__INIT;
     request.token = (char *)token;
+    wait->asked_ms = clock_mono_ms();
     uint64_t key;
     memcpy(&key, wait->key, sizeof key);
     struct rpc_identity caller = {.request_id = request_id};

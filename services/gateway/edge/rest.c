@@ -1,6 +1,7 @@
 /* A request of the generated table: its message is filled from body, query and path, in that order, so that what the
  * path says wins; the call goes to the instance that owns the guild; the answer is written by the same tables. */
 #include "hubbub/v1/accounts.hub.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/gateway/edge/exchange.h"
 #include "services/gateway/edge/url.h"
@@ -79,16 +80,24 @@ static bool read_path(struct exchange *x, ProtobufCMessage *message, struct wire
     return true;
 }
 
-/* A hidden string field named token wants the caller's own token: EditMe and Logout end or keep it. */
-static void fill_token(struct exchange *x, ProtobufCMessage *message)
+/* What the edge knows of a caller, by the name of the hidden string that wants it. */
+static const char *known(const struct exchange *x, const char *name)
+{
+    if (!strcmp(name, "token"))
+        return x->token;
+    return strcmp(name, "user_agent") ? NULL : http_header(&x->head, "user-agent");
+}
+
+static void fill_known(struct exchange *x, ProtobufCMessage *message)
 {
     const struct wire_message *wire = x->match.route->request;
     for (unsigned i = 0; i < wire->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *f = &wire->descriptor->fields[i];
-        if (wire->fields[i].form != WIRE_HIDDEN || f->type != PROTOBUF_C_TYPE_STRING || strcmp(f->name, "token"))
+        if (wire->fields[i].form != WIRE_HIDDEN || f->type != PROTOBUF_C_TYPE_STRING)
             continue;
-        char *token = x->token ? arena_strdup(x->arena, x->token) : NULL;
-        memcpy((char *)message + f->offset, &token, sizeof token);
+        const char *value = known(x, f->name);
+        char *copy = value ? arena_strdup(x->arena, value) : NULL;
+        memcpy((char *)message + f->offset, &copy, sizeof copy);
     }
 }
 
@@ -118,7 +127,7 @@ bool rest_build(struct exchange *x, const char *payload, size_t n, ProtobufCMess
     if (!read_body(x, payload, n, &errors, ret) || !read_query(x, *ret, &errors) || !read_path(x, *ret, &errors) ||
         !read_reason(x, &errors))
         return false;
-    fill_token(x, *ret);
+    fill_known(x, *ret);
     wire_check_required(x->match.route->request, *ret, &errors);
     if (errors.n) {
         exchange_fail(x, ST_INVALID_FORM, wire_errors_detail(&errors));
@@ -127,7 +136,42 @@ bool rest_build(struct exchange *x, const char *payload, size_t n, ProtobufCMess
     return true;
 }
 
-static void write_answer(struct exchange *x, const ProtobufCMessage *response)
+static void send_answer(struct exchange *x, int code, struct buf *body)
+{
+    if (body->failed)
+        exchange_fail(x, ST_INTERNAL, NULL);
+    else
+        exchange_answer(x, code, code == 204 ? NULL : "application/json", NULL, body->data, body->len);
+    buf_finish(body);
+}
+
+/* An answer that waits until no gateway remembers the tokens that were revoked. Lives in the exchange's arena. */
+struct late_answer {
+    struct wheel_timer timer;
+    struct exchange *x;
+    int code;
+    struct buf body;
+};
+
+static void on_lapsed(struct wheel_timer *timer)
+{
+    struct late_answer *late = (struct late_answer *)((char *)timer - offsetof(struct late_answer, timer));
+    if (exchange_alive(late->x))
+        send_answer(late->x, late->code, &late->body);
+    else
+        buf_finish(&late->body);
+    exchange_unref(late->x);
+}
+
+static bool revokes(const Hubbub__V1__BusMessage *told)
+{
+    for (size_t i = 0; told && i < told->n_entries; i++)
+        if (told->entries[i]->event && told->entries[i]->event->tokens_revoked)
+            return true;
+    return false;
+}
+
+static void write_answer(struct exchange *x, const ProtobufCMessage *response, bool late)
 {
     const struct wire_route *route = x->match.route;
     struct buf body = {0};
@@ -137,11 +181,14 @@ static void write_answer(struct exchange *x, const ProtobufCMessage *response)
         wire_write_field(&body, route->response, response, route->response_body);
     else if (code != 204)
         wire_write(&body, route->response, response);
-    if (body.failed)
-        exchange_fail(x, ST_INTERNAL, NULL);
-    else
-        exchange_answer(x, code, code == 204 ? NULL : "application/json", NULL, body.data, body.len);
-    buf_finish(&body);
+    if (!late) {
+        send_answer(x, code, &body);
+        return;
+    }
+    struct late_answer *l = arena_alloc(x->arena, sizeof *l);
+    *l = (struct late_answer){.timer.fire = on_lapsed, .x = x, .code = code, .body = body};
+    exchange_ref(x);
+    wheel_set(&x->edge->wheel, &l->timer, clock_mono_ms() + IDENTITY_TTL_MS);
 }
 
 static void on_done(void *user, const struct rpc_result *result)
@@ -152,7 +199,7 @@ static void on_done(void *user, const struct rpc_result *result)
     if (result->st != ST_OK)
         exchange_fail(x, result->st, result->error);
     else if (exchange_alive(x))
-        write_answer(x, result->response);
+        write_answer(x, result->response, revokes(result->entries));
     exchange_unref(x);
 }
 
