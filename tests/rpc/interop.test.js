@@ -184,10 +184,11 @@ for (const listen of ['127.0.0.1:0', `unix:${folder}/probe.sock`]) {
 
     test('what is no HTTP/2 does not disturb it', async () => {
       const socket = net.connect(listen.startsWith('unix:') ? { path: listen.slice(5) } : { port: Number(server.target.split(':')[1]), host: '127.0.0.1' });
-      socket.on('error', () => {});
+      socket.on('error', () => {}); // a reset is as good an end as any
+      socket.resume();
+      const closed = new Promise((resolve) => socket.once('close', resolve));
       socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n' + '\0\xff'.repeat(5000));
-      await Promise.race([once(socket, 'close'), new Promise((r) => setTimeout(r, 500))]);
-      socket.destroy();
+      await closed;
       assert.equal((await call(client, 'Echo', {})).error, null);
     });
 
