@@ -43,6 +43,7 @@ struct pending {
     unsigned n_keys, n_numbers;
     char keys[BUS_COMMAND_KEYS_MAX][BUS_COMMAND_KEY_BYTES_MAX + 1];
     char numbers[BUS_COMMAND_NUMBERS_MAX][NUMBER_BYTES];
+    char *text; /* NULL: none */
 };
 
 struct bus_commander {
@@ -56,6 +57,7 @@ struct bus_commander {
     char sha[SHA_BYTES];
     struct pending *pending;
     unsigned n_pending;
+    const char *text;                 /* of the reply that is being told */
     bool loss_logged, refusal_logged; /* once, until it answers again */
 };
 
@@ -76,6 +78,12 @@ static void end(struct pending *p, status st, const int64_t *numbers, unsigned n
         done(p->user, st, numbers, n);
 }
 
+static void free_pending(struct pending *p)
+{
+    free(p->text);
+    free(p);
+}
+
 static void give_up_all(struct bus_commander *c, status st)
 {
     struct pending *p;
@@ -91,7 +99,7 @@ static void drop_all(struct bus_commander *c, status st)
     DL_FOREACH_SAFE(c->pending, p, next)
     {
         DL_DELETE(c->pending, p);
-        free(p);
+        free_pending(p);
     }
     c->n_pending = 0;
 }
@@ -112,7 +120,7 @@ static void lose(struct bus_commander *c, const char *reason)
 
 static void send_pending(struct bus_commander *c, struct pending *p)
 {
-    const char *argv[3 + BUS_COMMAND_KEYS_MAX + BUS_COMMAND_NUMBERS_MAX];
+    const char *argv[4 + BUS_COMMAND_KEYS_MAX + BUS_COMMAND_NUMBERS_MAX];
     char n_keys[NUMBER_BYTES];
     int n = 0;
     snprintf(n_keys, sizeof n_keys, "%u", p->n_keys);
@@ -123,6 +131,8 @@ static void send_pending(struct bus_commander *c, struct pending *p)
         argv[n++] = p->keys[i];
     for (unsigned i = 0; i < p->n_numbers; i++)
         argv[n++] = p->numbers[i];
+    if (p->text)
+        argv[n++] = p->text;
     DL_APPEND(c->pending, p);
     c->n_pending++;
     bus_link_send(c->link, n, argv);
@@ -134,14 +144,16 @@ static void end_with_reply(struct bus_commander *c, struct pending *p, const red
 {
     int64_t numbers[ANSWER_NUMBERS_MAX];
     bool ok = r->type == REDIS_REPLY_ARRAY && r->elements <= ANSWER_NUMBERS_MAX;
-    for (size_t i = 0; ok && i < r->elements; i++) {
+    size_t n = ok ? r->elements : 0;
+    c->text = n && r->element[n - 1]->type == REDIS_REPLY_STRING ? r->element[--n]->str : NULL;
+    for (size_t i = 0; ok && i < n; i++) {
         ok = r->element[i]->type == REDIS_REPLY_INTEGER;
         numbers[i] = r->element[i]->integer;
     }
     if (!ok && !c->refusal_logged)
         log_warn("redis refuses a command", LOG_S("reason", r->type == REDIS_REPLY_ERROR ? r->str : "not numbers"));
     c->refusal_logged = !ok;
-    end(p, ok ? ST_OK : ST_UNAVAILABLE, ok ? numbers : NULL, ok ? (unsigned)r->elements : 0);
+    end(p, ok ? ST_OK : ST_UNAVAILABLE, ok ? numbers : NULL, ok ? (unsigned)n : 0);
 }
 
 static void on_loaded(struct bus_commander *c, const redisReply *r)
@@ -186,7 +198,7 @@ static void on_reply(void *user, const redisReply *r)
     }
     watch_next(c); /* before the callback: it may ask again, or destroy */
     end_with_reply(c, p, r);
-    free(p);
+    free_pending(p);
 }
 
 /* ---- Connecting -------------------------------------------------------------------------------------------------- */
@@ -282,9 +294,21 @@ void bus_commander_destroy(struct bus_commander *c)
 void bus_command_run(struct bus_commander *c, const char *const *keys, unsigned n_keys, const int64_t *numbers,
                      unsigned n_numbers, bus_command_fn *done, void *user)
 {
+    bus_command_run_text(c, keys, n_keys, numbers, n_numbers, NULL, done, user);
+}
+
+const char *bus_command_text(const struct bus_commander *c)
+{
+    return c->text;
+}
+
+void bus_command_run_text(struct bus_commander *c, const char *const *keys, unsigned n_keys, const int64_t *numbers,
+                          unsigned n_numbers, const char *text, bus_command_fn *done, void *user)
+{
     if (n_keys > BUS_COMMAND_KEYS_MAX || n_numbers > BUS_COMMAND_NUMBERS_MAX)
         log_fatal("a command of %u keys and %u numbers", n_keys, n_numbers);
-    if (c->state != READY || c->n_pending >= BUS_COMMANDS_PENDING_MAX) {
+    if (c->state != READY || c->n_pending >= BUS_COMMANDS_PENDING_MAX ||
+        (text && strlen(text) > BUS_COMMAND_TEXT_BYTES_MAX)) {
         done(user, c->state == READY ? ST_OVERLOADED : ST_UNAVAILABLE, NULL, 0);
         return;
     }
@@ -293,6 +317,9 @@ void bus_command_run(struct bus_commander *c, const char *const *keys, unsigned 
         log_fatal("out of memory");
     *p = (struct pending){.done = done, .user = user, .n_keys = n_keys, .n_numbers = n_numbers};
     p->deadline_ms = clock_mono_ms() + c->patience_ms;
+    p->text = text ? strdup(text) : NULL;
+    if (text && !p->text)
+        log_fatal("out of memory");
     for (unsigned i = 0; i < n_keys; i++)
         if (snprintf(p->keys[i], sizeof p->keys[i], "%s", keys[i]) >= (int)sizeof p->keys[i])
             log_fatal("a key of redis is too long: %s", keys[i]);

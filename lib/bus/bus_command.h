@@ -28,6 +28,12 @@ struct bus_commander *bus_commander_create(uv_loop_t *, const char *url, const c
 /* Ends what waits with ST_CANCELLED; not from inside a callback. The memory is freed as the loop turns. destroy(NULL)
  * is fine. */
 void bus_commander_destroy(struct bus_commander *);
+/* The same with a text as the last of ARGV (NULL: none), of at most BUS_COMMAND_TEXT_BYTES_MAX. */
+enum { BUS_COMMAND_TEXT_BYTES_MAX = 256 * 1024 };
+void bus_command_run_text(struct bus_commander *, const char *const *keys, unsigned n_keys, const int64_t *numbers,
+                          unsigned n_numbers, const char *text, bus_command_fn *done, void *user);
+/* In a callback, after ST_OK: the text that the script returned as its last element; NULL: it returned none. */
+const char *bus_command_text(const struct bus_commander *);
 /* KEYS and ARGV of the script; both are copied. done is called once: before this returns, or later. */
 void bus_command_run(struct bus_commander *, const char *const *keys, unsigned n_keys, const int64_t *numbers,
                      unsigned n_numbers, bus_command_fn *done, void *user);

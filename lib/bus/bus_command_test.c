@@ -5,6 +5,7 @@
 #include "lib/bus/redis_fixture.h"
 #include <check.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -74,6 +75,33 @@ START_TEST(each_command_is_answered_once_and_in_order)
     RUN_UNTIL(answers == 50, 1000);
     for (int i = 0; i < 50; i++)
         ck_assert_int_eq(numbers_seen[i], i + 1);
+}
+END_TEST
+
+static char text_seen[64];
+
+static void on_text(void *user, status st, const int64_t *numbers, unsigned n)
+{
+    ck_assert_uint_eq(n, 1);
+    ck_assert_int_eq(numbers[0], 2);
+    const char *text = bus_command_text(*(struct bus_commander **)user);
+    snprintf(text_seen, sizeof text_seen, "%s", text ? text : "(none)");
+    answers++;
+}
+
+START_TEST(a_text_goes_there_and_comes_back)
+{
+    struct bus_commander *other =
+        bus_commander_create(&loop, redis.url, "return {#ARGV, ARGV[2] ~= '' and ARGV[2] or nil}", PATIENCE_MS);
+    int64_t one = 1;
+    RUN_UNTIL(bus_commander_ready(other), 2000);
+    bus_command_run_text(other, (const char *const[]){"k"}, 1, &one, 1, "a b:c", on_text, &other);
+    RUN_UNTIL(answers == 1, 1000);
+    ck_assert_str_eq(text_seen, "a b:c");
+    bus_command_run_text(other, (const char *const[]){"k"}, 1, &one, 1, "", on_text, &other);
+    RUN_UNTIL(answers == 2, 1000);
+    ck_assert_str_eq(text_seen, "(none)");
+    bus_commander_destroy(other);
 }
 END_TEST
 
@@ -168,6 +196,7 @@ int main(void)
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_set_timeout(c, 30);
     tcase_add_test(c, each_command_is_answered_once_and_in_order);
+    tcase_add_test(c, a_text_goes_there_and_comes_back);
     tcase_add_test(c, a_redis_that_lost_the_script_is_given_it_again);
     tcase_add_test(c, a_hanging_redis_costs_its_patience_once);
     tcase_add_test(c, it_comes_back_to_a_redis_that_hung_for_long);

@@ -194,6 +194,80 @@ test('discord.js, cut at random, sees each of 1,000 messages exactly once', { ti
     await bot.destroy();
 });
 
+// RESUME until it is answered by RESUMED or op 9: while it is not known whether the owner lives, a try is closed with 4000.
+async function resumeInTheEnd(gateway, person, session, seq) {
+    for (;;) {
+        const socket = await resumeAt(gateway, person, session, seq);
+        const end = await Promise.race([socket.event('RESUMED').catch(() => {}), socket.op(Op.INVALID_SESSION).catch(() => {}), socket.closed]);
+        if (end?.op !== undefined) return socket;
+        assert.equal((await socket.closed).code, 4000);
+        await sleep(50);
+    }
+}
+
+test('a gateway killed with -9: its session goes on at the other without a gap, and sees its last second again at most', { timeout: 60_000 }, async () => {
+    const { owner, channel } = await hub.guild();
+    const socket = await owner.connect({ gateway: 0 });
+    await socket.event('GUILD_CREATE');
+    const { session_id } = socket.ready;
+    const acked = [];
+    let writing = true;
+    const work = (async () => {
+        for (let n = 0; writing; n++) {
+            const content = `k${n}`;
+            await until(content, async () => {
+                const answer = await owner.request('POST', `/channels/${channel}/messages`, { base: `http://${hub.gateways[1]}/api/v10`, body: { content } });
+                return answer.status === 200;
+            });
+            acked.push([content, Date.now()]);
+            await sleep(20);
+        }
+    })();
+    let killed, before, seq, next;
+    try {
+        await sleep(2500 + random(1000));
+        killed = Date.now();
+        before = await metric('gateway-2', /^hubbub_gateway_sessions_claimed_total/);
+        hub.signal('gateway-1', 'SIGKILL');
+        await socket.closed;
+        seq = socket.seq;
+        next = await resumeInTheEnd(1, owner, session_id, seq);
+        await sleep(500);
+    } finally {
+        writing = false;
+    }
+    await work;
+    await next.message(acked.at(-1)[0]);
+    assert.equal(next.frames.some((f) => f.op === Op.INVALID_SESSION), false);
+    assert.equal(await metric('gateway-2', /^hubbub_gateway_sessions_claimed_total/), before + 1);
+    const given = next.frames.filter((f) => f.op === Op.DISPATCH);
+    assert.deepEqual(given.map((f) => f.s), given.map((_, i) => seq + 1 + i));
+    const first = socket.dispatched('MESSAGE_CREATE').map((m) => m.content), second = next.dispatched('MESSAGE_CREATE').map((m) => m.content);
+    const again = second.filter((m) => first.includes(m));
+    assert.deepEqual([...first, ...second.filter((m) => !again.includes(m))], acked.map(([m]) => m));
+    assert.deepEqual(second.slice(0, again.length), again, 'those that come again come first, in order');
+    const oldest = again.length ? killed - acked.find(([m]) => m === again[0])[1] : 0;
+    console.log(`${again.length} messages came again; the oldest was acknowledged ${oldest} ms before the kill`);
+    assert.ok(again.length < first.length);
+    await next.close();
+    await hub.allReady(30_000);
+});
+
+test('a gateway killed with -9, and Redis wiped: the session starts afresh', { timeout: 60_000 }, async () => {
+    const { owner } = await hub.guild();
+    const socket = await owner.connect({ gateway: 0 });
+    await socket.event('GUILD_CREATE');
+    hub.signal('gateway-1', 'SIGKILL');
+    await socket.closed;
+    execFileSync('redis-cli', ['-s', `${hub.data}/run/redis.sock`, 'FLUSHALL']);
+    const next = await resumeInTheEnd(1, owner, socket.ready.session_id, socket.seq);
+    await next.op(Op.INVALID_SESSION);
+    next.identify(owner.token);
+    await next.event('READY');
+    await next.close();
+    await hub.allReady(30_000);
+});
+
 test('a rolling restart: nothing is lost, sessions are resumed, and they come no faster than told', { timeout: 180_000 }, async () => {
     const fleet = new Fleet(hub, `ws://127.0.0.1:${hub.port}`);
     await fleet.open(SESSIONS);

@@ -588,6 +588,10 @@ bool apply_held_entry(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEn
         return apply_missed_entry(h, hold, entry);
     if (hold->scope->kind == SCOPE_DIRECT)
         return apply_direct_entry(h, hold, entry->event);
+    if (hold->catchup && move_is_claimed(hold->session) && (entry->event->guild_joined || entry->event->guild_left)) {
+        session_invalidate(h, hold->session); /* it may have been told of the guild, or not */
+        return false;
+    }
     apply_user_entry(h, hold->session, entry->event);
     return true;
 }

@@ -889,6 +889,50 @@ static status answer_take(struct fake_world *w, const struct fake_question *q, s
     return ST_OK;
 }
 
+static struct fake_tick *add_tick(struct fake_world *w, const char *id)
+{
+    struct fake_tick *t = memory_zeroed(sizeof *t);
+    snprintf(t->id, sizeof t->id, "%s", id);
+    LL_PREPEND(w->ticks, t);
+    return t;
+}
+
+static struct fake_tick *find_tick(struct fake_world *w, const char *id)
+{
+    struct fake_tick *t;
+    LL_FOREACH(w->ticks, t)
+    if (strcmp(t->id, id) == 0)
+        return t;
+    return NULL;
+}
+
+static void io_tick(void *user, const Hubbub__V1__SessionMove *m, const uint8_t token_hash[32])
+{
+    struct fake_world *w = user;
+    struct fake_tick *last = find_tick(w, m->session_id), *t;
+    if (w->redis_away || (last && last->hop > m->hop))
+        return;
+    t = add_tick(w, m->session_id);
+    t->hop = m->hop;
+    t->hash = token_hash[0];
+    t->move = memory_copy_message(m);
+}
+
+static void io_tick_drop(void *user, const char *session_id)
+{
+    struct fake_tick *t;
+    LL_FOREACH(((struct fake_world *)user)->ticks, t)
+    if (strcmp(t->id, session_id) == 0) {
+        memory_free_message(t->move);
+        t->move = NULL;
+    }
+}
+
+/* Of one that is killed: it does not come to it. */
+static void io_tick_nothing(void *user, const char *session_id)
+{
+}
+
 static status answer_confirm(struct fake_world *w, const struct fake_question *q, struct arena *a,
                              ProtobufCMessage **ret)
 {
@@ -896,6 +940,12 @@ static status answer_confirm(struct fake_world *w, const struct fake_question *q
     Hubbub__V1__ConfirmMoveRequest r = HUBBUB__V1__CONFIRM_MOVE_REQUEST__INIT;
     Hubbub__V1__ConfirmMoveResponse *answer =
         PB_NEW(a, Hubbub__V1__ConfirmMoveResponse, hubbub__v1__confirm_move_response);
+    if (q->b == HUB_FROM_TICK) {
+        struct fake_tick *last = find_tick(w, q->session_id);
+        PB_SET(answer, ok, last && last->hop == q->a);
+        *ret = &answer->base;
+        return ST_OK;
+    }
     if (!w->gateways[q->b - 1].hub)
         return ST_UNAVAILABLE;
     r.session_id = q->session_id;
@@ -907,10 +957,28 @@ static status answer_confirm(struct fake_world *w, const struct fake_question *q
     return ST_OK;
 }
 
+/* The newest that is not past the seq. */
+static status answer_claim(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
+{
+    unsigned user = 0, token = 0;
+    sscanf(q->token, "token-%u-%u", &user, &token);
+    struct fake_tick *last = find_tick(w, q->session_id), *t;
+    if (w->redis_away || !last || last->hash != user)
+        return ST_NOT_FOUND;
+    LL_FOREACH(w->ticks, t)
+    if (strcmp(t->id, q->session_id) == 0 && t->move && t->move->s <= (int64_t)q->a) {
+        last->hop++;
+        PB_SET(t->move, hop, last->hop);
+        *ret = &t->move->base;
+        return ST_OK;
+    }
+    return ST_NOT_FOUND;
+}
+
 static status (*const answers[QUESTION_KINDS])(struct fake_world *, const struct fake_question *, struct arena *,
                                                ProtobufCMessage **) = {
     answer_heads,     answer_read,    answer_snapshot, answer_open,    answer_member,
-    answer_presences, answer_members, answer_take,     answer_confirm,
+    answer_presences, answer_members, answer_take,     answer_confirm, answer_claim,
 };
 
 void fake_serve(struct fake_world *w, struct fake_question *q, status st)
@@ -969,6 +1037,9 @@ void fake_deliver(struct fake_world *w, struct fake_question *q)
         break;
     case QUESTION_CONFIRM:
         hub_on_confirm(w->hub, q->ticket, q->st, q->st == ST_OK && confirmed->ok, w->now);
+        break;
+    case QUESTION_CLAIM:
+        hub_on_claim(w->hub, q->ticket, q->st == ST_OK ? m : NULL, w->now);
         break;
     case QUESTION_KINDS:
         break;
@@ -1055,6 +1126,14 @@ static void io_confirm(void *user, uint64_t ticket, uint64_t from, const char *s
     q->session_id = memory_strdup(session_id);
     q->a = hop;
     q->b = from;
+}
+
+static void io_claim(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq)
+{
+    struct fake_question *q = ask(user, QUESTION_CLAIM, ticket);
+    q->session_id = memory_strdup(session_id);
+    q->token = memory_strdup(token);
+    q->a = (uint64_t)seq;
 }
 
 static void io_presence_moved(void *user, const char *session_id)
@@ -1229,6 +1308,9 @@ static void add_gateway(struct fake_world *w)
                         .presences = io_presences,
                         .take = io_take,
                         .confirm = io_confirm,
+                        .tick = io_tick,
+                        .tick_drop = io_tick_drop,
+                        .claim = io_claim,
                         .presence_moved = io_presence_moved,
                         .subscribe = io_subscribe,
                         .presence = io_presence,
@@ -1238,9 +1320,9 @@ static void add_gateway(struct fake_world *w)
                         .command = io_command,
                         .random = io_random};
     if (w->n_gateways == 0)
-        io.take = NULL; /* alone */
+        io.take = NULL, io.claim = NULL; /* alone */
     else
-        w->gateways[0].hub->io.take = io_take;
+        w->gateways[0].hub->io.take = io_take, w->gateways[0].hub->io.claim = io_claim;
     w->gateways[w->n_gateways++].hub = hub_create(&config, &io, w->now);
 }
 
@@ -1264,6 +1346,7 @@ void fake_kill(struct fake_world *w, unsigned gateway)
     for (unsigned i = 0; i < w->n_clients; i++)
         if (w->clients[i]->gateway == gateway)
             w->clients[i]->open = false;
+    w->hub->io.tick_drop = io_tick_nothing;
     hub_destroy(w->hub);
     w->gateways[gateway] = (struct fake_gateway){0};
     struct fake_question *q, *next;
@@ -1337,6 +1420,11 @@ void fake_destroy(struct fake_world *w)
     for (unsigned i = 0; i < w->n_town; i++)
         memory_free_message(w->town[i].member);
     free(w->town);
+    for (struct fake_tick *t = w->ticks, *next; t; t = next) {
+        next = t->next;
+        memory_free_message(t->move);
+        free(t);
+    }
     free(w);
 }
 

@@ -37,6 +37,7 @@ enum question_kind {
     QUESTION_MEMBERS,
     QUESTION_TAKE,    /* of all other gateways */
     QUESTION_CONFIRM, /* of the one that `b` names */
+    QUESTION_CLAIM,
     QUESTION_KINDS
 };
 
@@ -120,6 +121,13 @@ struct fake_client {
     char resumed_id[80]; /* what fake_resume() asked for */
 };
 
+struct fake_tick {
+    struct fake_tick *next;
+    uint64_t hop; /* of the newest claim, in the newest of a session */
+    uint8_t hash;
+    Hubbub__V1__SessionMove *move; /* NULL: dropped */
+    char id[80];
+};
 struct fake_gateway {
     struct hub *hub;         /* NULL: dead */
     int subscribed[3][4096]; /* by topic, and a small number made from the id */
@@ -155,8 +163,10 @@ struct fake_world {
     void *on_turn_user;
     Hubbub__V1__SessionPresence *last_presence;
     unsigned commands, presences_moved, identifies;
-    unsigned taken_from; /* the gateway that gave the best answer to the last QUESTION_TAKE */
-    unsigned payloads;   /* edge_cache's freed */
+    bool redis_away;         /* no tick is kept or found */
+    struct fake_tick *ticks; /* the newest first */
+    unsigned taken_from;     /* the gateway that gave the best answer to the last QUESTION_TAKE */
+    unsigned payloads;       /* edge_cache's freed */
 };
 
 uint64_t fake_user_id(unsigned user);

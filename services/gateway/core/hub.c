@@ -150,6 +150,7 @@ void hub_tick(struct hub *h, int64_t now_ms)
         connections_check(h);
         sessions_check(h);
         moves_check(h);
+        moves_tick(h);
         unload_idle(h);
     }
     hub_settle(h);

@@ -57,6 +57,12 @@ struct hub_io {
      * none. */
     void (*take)(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq, bool again);
     void (*confirm)(void *user, uint64_t ticket, uint64_t from, const char *session_id, uint64_t hop);
+    /* Against kill -9: once a second what a session would go on from, without its ring, when it was sent something
+     * since; tick_drop: it has ended. claim: the last such tick, of s <= seq, for nobody alive has the session; its hop
+     * is one that nobody else was given; confirmed by `from` HUB_FROM_TICK. claim NULL: ticks are not kept. */
+    void (*tick)(void *user, const Hubbub__V1__SessionMove *, const uint8_t token_hash[32]);
+    void (*tick_drop)(void *user, const char *session_id);
+    void (*claim)(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq);
     /* The session goes on elsewhere: it is beaten for no longer, and nobody is told. */
     void (*presence_moved)(void *user, const char *session_id);
     /* Redis topics, counted by the rim. */
@@ -131,6 +137,9 @@ bool hub_confirm(struct hub *, const Hubbub__V1__ConfirmMoveRequest *, int64_t n
 /* The answer to io.take, put together of all that were asked; from: not 0, for io.confirm. */
 void hub_on_take(struct hub *, uint64_t ticket, enum hub_take, uint64_t from, const Hubbub__V1__SessionMove *,
                  int64_t now_ms);
+/* The answer to io.claim; NULL: there is none. */
+#define HUB_FROM_TICK UINT64_MAX
+void hub_on_claim(struct hub *, uint64_t ticket, const Hubbub__V1__SessionMove *, int64_t now_ms);
 /* st != ST_OK: not known; it is asked again. */
 void hub_on_confirm(struct hub *, uint64_t ticket, status st, bool ok, int64_t now_ms);
 /* What the bus brought, and what an own call's trailer brought: the same door. */
@@ -150,6 +159,6 @@ struct hub_stats {
     uint32_t rosters;
     uint64_t list_updates, list_rebuilds, list_pages, list_rows_refused;
     uint64_t dispatched, resumed, identified, gaps, reads, resets, ring_evictions, invalid_sessions;
-    uint64_t moved_in, moved_out, moves_failed;
+    uint64_t moved_in, moved_out, moves_failed, claimed;
 };
 void hub_stats(const struct hub *, struct hub_stats *ret);

@@ -10,6 +10,11 @@
  * taking, and the newest alone is confirmed. A frozen session whose client comes back to its owner is taken by the
  * owner itself, by the same rules.
  *
+ * After a kill -9 there is nobody to take from. Each session that was sent something is written down once a second, but
+ * for its ring; when all gateways answered that they do not have it, the newest such tick that is not past the client's
+ * seq is claimed, with a hop of its own. The session goes on from seq: it never has a gap, and what it was sent after
+ * the tick it may be sent again.
+ *
  * What cannot be exact is op 9: another database generation, another set of guilds, a guild that was about to be
  * joined, a ring or a catch-up that is too long, a change of the view in the range that is caught up. */
 #include "hubbub/v1/gateway.hub.h"
@@ -214,6 +219,7 @@ static void remember_moved(struct hub *h, const struct session *x)
 static void let_go(struct hub *h, struct session *x)
 {
     x->presence_shown = false;
+    x->ticked_at = 0;
     session_end(h, x);
 }
 
@@ -273,9 +279,17 @@ static void ask_take(struct hub *h, struct resumption *r)
     h->io.take(h->io.user, t->id, r->session_id, r->token, r->seq, r->again);
 }
 
+static void ask_claim(struct hub *h, struct resumption *r)
+{
+    struct ticket *t = ticket_create(h, TICKET_CLAIM);
+    t->resumption = r;
+    r->ticket = t;
+    h->io.claim(h->io.user, t->id, r->session_id, r->token, r->seq);
+}
+
 void move_ask(struct hub *h, struct hub_connection *c, const Hubbub__V1__Resume *d)
 {
-    if (!h->io.take) {
+    if (!h->io.take && !h->io.claim) {
         h->stats.invalid_sessions++;
         connection_invalidate(h, c);
         return;
@@ -284,7 +298,7 @@ void move_ask(struct hub *h, struct hub_connection *c, const Hubbub__V1__Resume 
     *r = (struct resumption){.connection = c, .seq = d->seq};
     r->token = memory_strdup(d->token);
     r->session_id = memory_strdup(d->session_id);
-    ask_take(h, r);
+    (h->io.take ? ask_take : ask_claim)(h, r);
 }
 
 static const char *client_named(const char *name)
@@ -319,7 +333,7 @@ static void adopt(struct hub *h, struct hub_connection *c, const Hubbub__V1__Ses
     x->move = memory_copy_message(m);
     x->arrival = memory_zeroed(sizeof *x->arrival);
     *x->arrival = arrival;
-    x->s = m->s;
+    x->s = arrival.from == HUB_FROM_TICK ? arrival.seq : m->s;
     x->hop = m->hop;
     x->ring.floor = arrival.seq;
     x->client = client_named(m->client);
@@ -372,7 +386,9 @@ void hub_on_take(struct hub *h, uint64_t ticket, enum hub_take outcome, uint64_t
     struct ticket *t = ticket_take(h, ticket, TICKET_TAKE);
     struct resumption *r = t ? t->resumption : NULL;
     ticket_free(t);
-    if (r && outcome == HUB_TAKE_MOVED && !r->again) {
+    if (r && outcome == HUB_TAKE_UNKNOWN && h->io.claim) {
+        ask_claim(h, r);
+    } else if (r && outcome == HUB_TAKE_MOVED && !r->again) {
         r->again = true; /* who has it by now may have been asked before */
         ask_take(h, r);
     } else if (r) {
@@ -384,6 +400,65 @@ void hub_on_take(struct hub *h, uint64_t ticket, enum hub_take outcome, uint64_t
         move_forget(h, c);
     }
     hub_settle(h);
+}
+
+void hub_on_claim(struct hub *h, uint64_t ticket, const Hubbub__V1__SessionMove *m, int64_t now_ms)
+{
+    h->now = now_ms;
+    struct ticket *t = ticket_take(h, ticket, TICKET_CLAIM);
+    struct resumption *r = t ? t->resumption : NULL;
+    ticket_free(t);
+    if (r) {
+        struct hub_connection *c = r->connection;
+        struct session *here;
+        r->ticket = NULL;
+        HASH_FIND_STR(h->by_session_id, r->session_id, here);
+        fold_take(h, r, here ? HUB_TAKE_UNSURE : m ? HUB_TAKE_TAKEN : HUB_TAKE_UNKNOWN, HUB_FROM_TICK, m);
+        move_forget(h, c);
+    }
+    hub_settle(h);
+}
+
+/* ---- Ticks ------------------------------------------------------------------------------------------------------- */
+
+static bool is_settled(const struct session *x)
+{
+    for (const struct hold *hold = x->holds; hold; hold = hold->hh.next)
+        if (hold->catchup || hold->pending || (hold->membership && !hold->attached) ||
+            hold->scope->applied < hold->from)
+            return false;
+    return true;
+}
+
+static bool is_tick_due(const struct hub *h, const struct session *x)
+{
+    return x->state == SESSION_OPEN && !x->arrival && x->tick_phase == h->phase &&
+           (!x->ticked_at || x->s != x->ticked_s || h->now - x->ticked_at >= TICK_REFRESH_MS) && is_settled(x);
+}
+
+void moves_tick(struct hub *h)
+{
+    struct session *x;
+    h->phase = (uint8_t)((h->phase + 1) % TICK_PHASES);
+    if (!h->io.claim)
+        return;
+    DL_FOREACH(h->sessions, x)
+    {
+        if (!is_tick_due(h, x))
+            continue;
+        struct arena *a = arena_create(0);
+        Hubbub__V1__SessionMove *m = describe(h, a, x);
+        PB_SET(m, hop, x->hop);
+        h->io.tick(h->io.user, m, x->token_hash);
+        arena_destroy(a);
+        x->ticked_s = x->s;
+        x->ticked_at = h->now;
+    }
+}
+
+bool move_is_claimed(const struct session *x)
+{
+    return x->arrival && x->arrival->from == HUB_FROM_TICK;
 }
 
 /* ---- The taker: attaching ---------------------------------------------------------------------------------------- */
@@ -486,6 +561,7 @@ void move_finish(struct session *x)
 static void arrive(struct hub *h, struct session *x)
 {
     int64_t seq = x->arrival->seq;
+    h->stats.claimed += move_is_claimed(x);
     DL_DELETE2(h->adopting, x, prev_opening, next_opening);
     move_finish(x);
     h->stats.moved_in++;

@@ -420,8 +420,104 @@ START_TEST(a_guild_that_is_about_to_come_is_not_moved)
 }
 END_TEST
 
+START_TEST(after_a_kill_a_session_goes_on_from_its_last_tick)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_message(w, 0, 0, 1);
+    fake_run(w, 1500); /* ticked */
+    unsigned before = fake_count(a, "MESSAGE_CREATE");
+    int64_t ticked = a->seq;
+    fake_message(w, 0, 0, 1); /* given, and given again */
+    fake_run(w, 20);
+    ck_assert_int_eq(a->seq, ticked + 1);
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    fake_message(w, 0, 0, 1); /* missed */
+    struct fake_client *b = resume_at(1, a, a->seq);
+    fake_run(w, 1000);
+    expect_resumed(b, a->seq);
+    ck_assert_uint_eq(before, 1);
+    ck_assert_uint_eq(fake_count(b, "MESSAGE_CREATE"), 2);
+    ck_assert_uint_eq(stats_of(1).claimed, 1);
+    fake_run(w, 1500);
+    struct fake_client *c = resume_at(2, b, b->seq); /* it is a session like any other */
+    fake_run(w, 600);
+    expect_resumed(c, b->seq);
+}
+END_TEST
+
+START_TEST(a_client_that_was_behind_goes_on_from_an_older_tick)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_run(w, 1500);
+    int64_t seq = a->seq;
+    for (unsigned i = 0; i < 3; i++) {
+        fake_message(w, 0, 0, 1);
+        fake_run(w, 1000);
+    }
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    struct fake_client *b = resume_at(1, a, seq);
+    fake_run(w, 1000);
+    expect_resumed(b, seq);
+    ck_assert_uint_eq(fake_count(b, "MESSAGE_CREATE"), 3);
+}
+END_TEST
+
+START_TEST(two_claims_and_only_the_newest_is_confirmed)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_run(w, 1500);
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    w->quiet = true;
+    struct fake_client *b = resume_at(1, a, a->seq), *c = resume_at(2, a, a->seq);
+    while (fake_answer(w, QUESTION_TAKE))
+        ;
+    while (fake_answer(w, QUESTION_CLAIM))
+        ;
+    w->quiet = false;
+    fake_run(w, 600);
+    expect_resumed(c, a->seq);
+    ck_assert_uint_eq(b->close_code, 4000);
+}
+END_TEST
+
+START_TEST(a_tick_is_for_its_own_user_and_ends_with_the_session)
+{
+    struct fake_client *a = fake_open(w, 0), *ended = fake_open(w, 0);
+    fake_run(w, 1500);
+    fake_cut(ended, 1000);
+    struct fake_client *late = resume_at(1, ended, ended->seq);
+    fake_run(w, 100);
+    ck_assert_uint_eq(fake_count_op(late, 9), 1);
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    struct fake_client *b = fake_connect(w);
+    fake_send(b, "{\"op\":6,\"d\":{\"token\":\"token-1-0\",\"session_id\":\"%s\",\"seq\":%d}}", a->session_id,
+              (int)a->seq);
+    fake_run(w, 100);
+    ck_assert_uint_eq(fake_count_op(b, 9), 1);
+}
+END_TEST
+
+START_TEST(a_guild_that_was_left_and_joined_after_the_tick_makes_it_start_afresh)
+{
+    struct fake_client *a = fake_open(w, 1);
+    fake_run(w, 1500);
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    fake_leave(w, 1, 1);
+    fake_join(w, 1, 1);
+    struct fake_client *b = resume_at(1, a, a->seq);
+    fake_run(w, 1000);
+    ck_assert_uint_eq(fake_count_op(b, 9), 1);
+}
+END_TEST
+
 START_TEST(a_dead_owner_has_nothing)
 {
+    w->redis_away = true;
     struct fake_client *a = fake_open(w, 0);
     fake_use(w, 1);
     fake_kill(w, 0);
@@ -467,6 +563,11 @@ int main(void)
         a_revoked_token_moves_nothing,
         a_view_that_changes_during_the_catch_up_ends_it,
         a_guild_that_is_about_to_come_is_not_moved,
+        after_a_kill_a_session_goes_on_from_its_last_tick,
+        a_client_that_was_behind_goes_on_from_an_older_tick,
+        two_claims_and_only_the_newest_is_confirmed,
+        a_tick_is_for_its_own_user_and_ends_with_the_session,
+        a_guild_that_was_left_and_joined_after_the_tick_makes_it_start_afresh,
         a_dead_owner_has_nothing,
         a_frozen_session_ends_in_the_end,
     };

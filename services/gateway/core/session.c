@@ -250,6 +250,7 @@ struct session *session_create(struct hub *h, struct hub_connection *c, const ch
     }
     x->token = memory_strdup(without_scheme(token));
     x->version = c->version;
+    x->tick_phase = h->next_phase++ % TICK_PHASES;
     x->identified_at = x->not_before = h->now;
     x->status = memory_strdup("online");
     ring_init(&x->ring, h->config.ring_events_max, h->config.ring_ephemeral_max);
@@ -314,6 +315,8 @@ void session_end(struct hub *h, struct session *x)
     members_forget(h, x);
     if (x->presence_shown)
         show_presence(h, x, true);
+    if (x->ticked_at)
+        h->io.tick_drop(h->io.user, x->id);
     session_set_state(h, x, SESSION_ENDED);
 }
 

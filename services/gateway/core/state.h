@@ -48,6 +48,8 @@ enum {
     MOVE_BYTES_MAX = 3 * 1024 * 1024, /* what is handed over of a ring; more: op 9 */
     MOVED_MAX = 100000,               /* sessions that are remembered to have gone elsewhere */
     CONFIRMS_MAX = 6,
+    TICK_PHASES = 10,        /* a session is ticked in every tenth of hub.c's slow checks: once a second */
+    TICK_REFRESH_MS = 60000, /* also when nothing was sent: a tick does not last for ever */
     SNAPSHOT_USERS_MAX = 1000,
     USER_SESSIONS_MAX = 50,
     TOKEN_BYTES_MAX = 256,
@@ -84,6 +86,7 @@ enum ticket_kind {
     TICKET_CONFIRM,
     TICKET_ROSTER,
     TICKET_ROSTER_PRESENCES,
+    TICKET_CLAIM,
     TICKET_KINDS
 };
 
@@ -240,7 +243,9 @@ struct session {
     bool listed;  /* on hub.by_session_id */
     /* Moving in: what was handed over, until the client has it; nothing is sent before. FROZEN: what is handed over. */
     Hubbub__V1__SessionMove *move;
-    struct arrival *arrival; /* moving in: move.c's */
+    struct arrival *arrival;     /* moving in: move.c's */
+    int64_t ticked_s, ticked_at; /* of the last tick; ticked_at 0: none was written */
+    uint8_t tick_phase;
     unsigned n_members_asks, n_watched;
     struct ring ring;
     char *status;
@@ -278,7 +283,8 @@ struct hub {
     struct hub_connection *connections;
     unsigned n_connections;
     struct session *sessions, *ended, *by_session_id, *opening, *adopting;
-    struct moved *moved; /* move.c */
+    struct moved *moved;       /* move.c */
+    uint8_t next_phase, phase; /* of new sessions; of the next tick */
     unsigned n_sessions;
     bool some_presence, some_new;
     struct user *users;
@@ -383,6 +389,10 @@ void moves_settle(struct hub *);
 bool move_is_confirming(const struct session *);
 void move_finish(struct session *);
 void moves_check(struct hub *);
+/* Writes the ticks of those whose turn it is; called ten times a second. */
+void moves_tick(struct hub *);
+/* Whether it goes on from a tick: what came after that may come again. */
+bool move_is_claimed(const struct session *);
 void moves_clear(struct hub *);
 
 /* cursor.c */

@@ -9,6 +9,7 @@
  *   socket.c      one WebSocket                         frame.c       the frames that clients send
  *   flush.c       what sockets have to send, each turn  rim.c         hub_io: the core's questions
  *   edge.c        start, tick, drain, metrics
+ *   ticks.c       sessions in Redis, against kill -9
  *   peers.c       what the other gateways are asked     peer_door.c   ... and ask of this one
  *
  * Everything runs on the loop thread; nothing blocks. libwebsockets watches WebSocket descriptors only: its own HTTP
@@ -56,6 +57,7 @@ struct identity_cache;
 struct limits;
 struct peers;
 struct peer_door;
+struct ticks;
 struct rim;
 struct router;
 
@@ -79,6 +81,7 @@ struct edge {
     struct rim *rim;
     struct peers *peers; /* NULL: there are none */
     struct peer_door *peer_door;
+    struct ticks *ticks;
     struct wheel wheel;
     struct edge_listener listeners[EDGE_LISTENERS_MAX];
     unsigned n_listeners;

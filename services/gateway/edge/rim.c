@@ -11,6 +11,7 @@
 #include "services/gateway/edge/admit.h"
 #include "services/gateway/edge/peers.h"
 #include "services/gateway/edge/socket.h"
+#include "services/gateway/edge/ticks.h"
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -214,7 +215,28 @@ static void take(void *user, uint64_t ticket, const char *session_id, const char
 static void confirm(void *user, uint64_t ticket, uint64_t from, const char *session_id, uint64_t hop)
 {
     struct rim *r = user;
-    peers_confirm(r->edge->peers, ticket, from, session_id, hop);
+    if (from == HUB_FROM_TICK)
+        ticks_confirm(r->edge->ticks, ticket, session_id, hop);
+    else
+        peers_confirm(r->edge->peers, ticket, from, session_id, hop);
+}
+
+static void tick(void *user, const Hubbub__V1__SessionMove *m, const uint8_t token_hash[32])
+{
+    struct rim *r = user;
+    ticks_put(r->edge->ticks, m, token_hash);
+}
+
+static void tick_drop(void *user, const char *session_id)
+{
+    struct rim *r = user;
+    ticks_drop(r->edge->ticks, session_id);
+}
+
+static void claim(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq)
+{
+    struct rim *r = user;
+    ticks_claim(r->edge->ticks, ticket, session_id, token, seq);
 }
 
 static void presence_moved(void *user, const char *session_id)
@@ -429,6 +451,9 @@ void rim_fill_io(struct rim *r, struct hub_io *ret)
         .presences = presences,
         .take = r->edge->peers ? take : NULL,
         .confirm = confirm,
+        .tick = tick,
+        .tick_drop = tick_drop,
+        .claim = claim,
         .presence_moved = presence_moved,
         .subscribe = subscribe,
         .presence = presence,
