@@ -32,9 +32,8 @@ export const BOTS_FORBIDDEN = [403, 20001];
 export const ONLY_BOTS = [403, 20002];
 export const FORM = [400, 50035];
 export const UNKNOWN = { application: [404, 10002], ban: [404, 10026], channel: [404, 10003], emoji: [404, 10014], guild: [404, 10004], invite: [404, 10006], member: [404, 10007], message: [404, 10008],
-    overwrite: [404, 10009], role: [404, 10011], user: [404, 10013], webhook: [404, 10015] };
+    overwrite: [404, 10009], role: [404, 10011], session: [404, 10020], user: [404, 10013], webhook: [404, 10015] };
 export const BAD_TOKEN = [401, 50027];
-    overwrite: [404, 10009], role: [404, 10011], session: [404, 10020], user: [404, 10013] };
 
 // What an id in the path answers when it is another guild's, and when nobody has it or another kind of object.
 export const parameters = {
