@@ -118,5 +118,7 @@ void wire_write_error(struct buf *b, status st, const Hubbub__V1__ErrorDetail *d
         put_errors(b, d);
     if (d && d->has_retry_after_ms)
         put_seconds(b, d->retry_after_ms);
+    if (st == ST_INDEX_NOT_READY)
+        buf_puts(b, ",\"documents_indexed\":0"); /* libraries read it; how many is not counted */
     buf_putc(b, '}');
 }

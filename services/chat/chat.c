@@ -12,7 +12,7 @@ struct chat *chat_create(const struct chat_config *config)
         log_fatal("no memory for the service");
     chat->config = *config;
     chat->db =
-        db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS + 2); /* 2: migrations, janitor */
+        db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS + 3); /* 3: migrations, janitor, search */
     chat->bus = config->redis_url ? bus_publisher_create(config->redis_url) : NULL;
     chat->writer = writer_create(chat->db, chat->bus);
     chat->feeds = feed_store_create(chat->db);

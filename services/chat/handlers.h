@@ -21,6 +21,7 @@ extern const struct hubbub__v1__roles__handlers roles_handlers;
 extern const struct hubbub__v1__members__handlers members_handlers;
 extern const struct hubbub__v1__channels__handlers channels_handlers;
 extern const struct hubbub__v1__invites__handlers invites_handlers;
+extern const struct hubbub__v1__search__handlers search_handlers;
 extern const struct hubbub__v1__messages__handlers messages_handlers;
 extern const struct hubbub__v1__reactions__handlers reactions_handlers;
 extern const struct hubbub__v1__pins__handlers pins_handlers;

@@ -10,6 +10,7 @@
 #include "services/chat/handlers.h"
 #include "services/chat/janitor.h"
 #include "services/chat/migrate.h"
+#include "services/chat/search_index.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 enum { DRAIN_MS = 8000, RETRY_MS = 250 };
-enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2 };
+enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2, SEARCH_WORKERS = 2 };
 
 static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *public_url, *database_url,
     *registration;
@@ -53,7 +54,8 @@ static const struct config_table table = {options, sizeof options / sizeof *opti
 struct process {
     struct chat *chat;
     struct rpc_server *server;
-    struct janitor *janitor; /* made by the opener */
+    struct janitor *janitor;
+    struct search_index *search; /* made by the opener */
     pthread_t opener;
     atomic_bool draining;
 };
@@ -93,6 +95,7 @@ static void *open_chat(void *user)
     atomic_store(&p->chat->open, true);
     rpc_server_set_ready(p->server, true);
     p->janitor = janitor_create(p->chat->db);
+    p->search = search_index_create(p->chat->db);
     log_info("ready");
     return NULL;
 }
@@ -104,6 +107,7 @@ static struct rpc_server *create_server(struct chat *chat)
         {"feeds", FEEDS_WORKERS, 1024},
         {"snapshots", SNAPSHOT_WORKERS, 1024},
         {"argon2", ARGON2_WORKERS, 64},
+        {"search", SEARCH_WORKERS, 64},
     };
     struct rpc_server_config config = {
         .listen = listen_address,
@@ -126,6 +130,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__channels__serve(s, &channels_handlers);
     hubbub__v1__invites__serve(s, &invites_handlers);
     hubbub__v1__messages__serve(s, &messages_handlers);
+    hubbub__v1__search__serve(s, &search_handlers);
     hubbub__v1__reactions__serve(s, &reactions_handlers);
     hubbub__v1__pins__serve(s, &pins_handlers);
     hubbub__v1__bans__serve(s, &bans_handlers);
@@ -177,6 +182,7 @@ static int run(struct process *p)
     int caught;
     sigwait(&signals, &caught);
     drain(p);
+    search_index_destroy(p->search);
     janitor_destroy(p->janitor);
     admin_destroy(admin);
     return 0;
@@ -193,7 +199,7 @@ int main(int argc, char **argv)
         .database_url = database_url,
         .redis_url = redis_url,
         .public_url = public_url,
-        .workers = (unsigned)workers + FEEDS_WORKERS + SNAPSHOT_WORKERS + ARGON2_WORKERS,
+        .workers = (unsigned)workers + FEEDS_WORKERS + SNAPSHOT_WORKERS + ARGON2_WORKERS + SEARCH_WORKERS,
         .registration = registration_of(registration),
         .minimum_age = (int)minimum_age,
     };

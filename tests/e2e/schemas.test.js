@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as spec from 'discord-api-spec/zod';
 import * as z from 'zod/mini';
-import { PASSWORD, routes, unique, withHubbub } from './harness.js';
+import { PASSWORD, routes, unique, until, withHubbub } from './harness.js';
 
 const up = withHubbub({ before, after });
 
@@ -149,6 +149,10 @@ const table = {
     }],
     'DELETE /channels/{channel_id}/messages/{message_id}/reactions': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/messages/${w.message}/reactions`)],
     'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}`)],
+    'GET /guilds/{guild_id}/messages/search': [spec.GuildSearchResponseSchema, (w) => until('the message is found', async () => {
+        const answer = await w.owner.request('GET', `/guilds/${w.guild}/messages/search?content=file&has=file&limit=5`);
+        return answer.status === 200 && answer.body.total_results === 1 ? answer : undefined;
+    })],
     'GET /channels/{channel_id}/messages/pins': [spec.PinnedMessagesResponseSchema, async (w) => {
         await w.owner.put(`/channels/${w.channel}/messages/pins/${w.message}`);
         await w.owner.put(`/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}/@me`);

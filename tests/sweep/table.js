@@ -177,6 +177,7 @@ export const table = {
     'DELETE /channels/{channel_id}/messages/{message_id}/reactions': powerful,
     'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}': powerful,
 
+    'GET /guilds/{guild_id}/messages/search': members,
     'GET /channels/{channel_id}/messages/pins': members,
     'PUT /channels/{channel_id}/messages/pins/{message_id}': powerful,
     'DELETE /channels/{channel_id}/messages/pins/{message_id}': powerful,
