@@ -3,6 +3,7 @@
 #include "services/chat/audit.h"
 #include "services/chat/handlers.h"
 #include "services/chat/rows.h"
+#include "services/chat/webhooks.h"
 
 static void read_entries(struct call *c, const struct db_rows *rows, Hubbub__V1__AuditLog *resp)
 {
@@ -39,6 +40,29 @@ static status read_users(struct call *c, struct db *d, Hubbub__V1__AuditLog *res
     return ST_OK;
 }
 
+/* Those of the targets that are webhooks, and are still there. */
+static status read_webhooks(struct call *c, struct db *d, uint64_t guild_id, Hubbub__V1__AuditLog *resp)
+{
+    Hubbub__V1__WebhookList found = HUBBUB__V1__WEBHOOK_LIST__INIT;
+    uint64_t *ids = ARENA_ARRAY(call_arena(c), uint64_t, resp->n_audit_log_entries);
+    size_t n = 0;
+    for (size_t i = 0; i < resp->n_audit_log_entries; i++) {
+        uint32_t action = resp->audit_log_entries[i]->action_type;
+        if (action >= AUDIT_WEBHOOK_CREATE && action <= AUDIT_WEBHOOK_DELETE)
+            ids[n++] = resp->audit_log_entries[i]->target_id;
+    }
+    status st = n ? webhooks_load_shown(c, d, guild_id, ids, n, &found) : ST_OK;
+    if (st != ST_OK || !found.n_webhooks)
+        return st;
+    struct buf json = {0};
+    wire_write_field(&json, &hubbub__v1__webhook_list__wire, &found.base, "webhooks");
+    resp->has_webhooks = !json.failed;
+    if (!json.failed)
+        resp->webhooks = (ProtobufCBinaryData){json.len, arena_memdup(call_arena(c), json.data, json.len)};
+    buf_finish(&json);
+    return ST_OK;
+}
+
 static status list(struct call *c, const Hubbub__V1__ListAuditRequest *req, Hubbub__V1__AuditLog *resp)
 {
     DB_LEASED struct db *d = NULL;
@@ -60,7 +84,8 @@ static status list(struct call *c, const Hubbub__V1__ListAuditRequest *req, Hubb
     if (st != ST_OK)
         return st;
     read_entries(c, rows, resp);
-    return read_users(c, d, resp);
+    st = read_users(c, d, resp);
+    return st == ST_OK ? read_webhooks(c, d, req->guild_id, resp) : st;
 }
 
 const struct hubbub__v1__audit__handlers audit_handlers = {

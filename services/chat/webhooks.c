@@ -83,6 +83,29 @@ status webhook_load_by_token(struct call *c, struct db *d, uint64_t id, const ch
     return ST_OK;
 }
 
+static void read_list(struct call *c, const struct db_rows *r, Hubbub__V1__WebhookList *ret)
+{
+    ret->webhooks = ARENA_ARRAY(call_arena(c), Hubbub__V1__Webhook *, db_count(r));
+    for (unsigned i = 0; i < db_count(r); i++)
+        ret->webhooks[ret->n_webhooks++] = read_webhook(c, r, i);
+}
+
+status webhooks_load_shown(struct call *c, struct db *d, uint64_t guild_id, const uint64_t *ids, size_t n,
+                           Hubbub__V1__WebhookList *ret)
+{
+    struct db_rows *r;
+    status st = chat_query(c, d, &r,
+                           "SELECT " ROWS_WEBHOOK ROWS_WEBHOOK_FROM
+                           "WHERE w.guild_id = $1 AND w.id = ANY ($2::bigint[]) ORDER BY w.id",
+                           DB_ID(guild_id), DB_IDS(ids, n));
+    if (st != ST_OK)
+        return st;
+    read_list(c, r, ret);
+    for (size_t i = 0; i < ret->n_webhooks; i++)
+        ret->webhooks[i]->token = ret->webhooks[i]->url = NULL;
+    return ST_OK;
+}
+
 status webhooks_load(struct call *c, struct db *d, uint64_t guild_id, uint64_t channel_id, Hubbub__V1__WebhookList *ret)
 {
     struct db_rows *r;
@@ -90,12 +113,9 @@ status webhooks_load(struct call *c, struct db *d, uint64_t guild_id, uint64_t c
                            "SELECT " ROWS_WEBHOOK ROWS_WEBHOOK_FROM
                            "WHERE w.guild_id = $1 AND ($2::bigint = 0 OR w.channel_id = $2) ORDER BY w.id",
                            DB_ID(guild_id), DB_ID(channel_id));
-    if (st != ST_OK)
-        return st;
-    ret->webhooks = ARENA_ARRAY(call_arena(c), Hubbub__V1__Webhook *, db_count(r));
-    for (unsigned i = 0; i < db_count(r); i++)
-        ret->webhooks[ret->n_webhooks++] = read_webhook(c, r, i);
-    return ST_OK;
+    if (st == ST_OK)
+        read_list(c, r, ret);
+    return st;
 }
 
 static status check_room(struct call *c, struct change *ch, const Hubbub__V1__Webhook *w)

@@ -16,6 +16,9 @@ status webhook_load_by_token(struct call *, struct db *, uint64_t id, const char
 /* Of a channel, or (channel_id 0) of a guild, by id. */
 status webhooks_load(struct call *, struct db *, uint64_t guild_id, uint64_t channel_id,
                      Hubbub__V1__WebhookList *ret) MUST_CHECK;
+/* Those of the guild among ids, as everybody may see them: no token. */
+status webhooks_load_shown(struct call *, struct db *, uint64_t guild_id, const uint64_t *ids, size_t n,
+                           Hubbub__V1__WebhookList *ret) MUST_CHECK;
 /* Stores it with a new id, filled in; the token of an incoming one is made. ST_MAX_WEBHOOKS, ST_MAX_GUILD_WEBHOOKS. */
 status webhook_insert(struct call *, struct change *, Hubbub__V1__Webhook *) MUST_CHECK;
 /* WEBHOOKS_UPDATE, to who views the channel. */

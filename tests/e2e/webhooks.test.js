@@ -37,7 +37,8 @@ describe('who manages webhooks', () => {
         const moved = await world.owner.patch(`/webhooks/${made.id}`, { name: 'moved', channel_id: elsewhere }, { headers: { 'x-audit-log-reason': 'tidy' } });
         assert.deepEqual([moved.name, moved.channel_id, moved.token], ['moved', elsewhere, made.token]);
         await socket.event('WEBHOOKS_UPDATE', (d) => d.channel_id === elsewhere);
-        const { audit_log_entries: [entry] } = await world.owner.get(`/guilds/${world.guild}/audit-logs?action_type=51`);
+        const { audit_log_entries: [entry], webhooks: [shown] } = await world.owner.get(`/guilds/${world.guild}/audit-logs?action_type=51`);
+        assert.deepEqual([shown.id, shown.name, shown.token, shown.url], [made.id, 'moved', undefined, undefined]);
         assert.deepEqual([entry.target_id, entry.user_id, entry.reason], [made.id, world.owner.id, 'tidy']);
         assert.deepEqual(entry.changes.map((c) => [c.key, c.old_value, c.new_value]), [['name', 'spaces around', 'moved'], ['channel_id', world.channel, elsewhere]]);
         await world.owner.delete(`/channels/${elsewhere}`);
@@ -160,6 +161,9 @@ describe('who has the token', () => {
         await world.owner.delete(`/webhooks/${doomed.id}`);
         over = true;
         await Promise.all(posters);
+        const { audit_log_entries: entries, webhooks } = await world.owner.get(`/guilds/${world.guild}/audit-logs`);
+        assert.deepEqual(entries.filter((e) => e.target_id === doomed.id).map((e) => e.action_type), [52, 50]);
+        assert.ok(!webhooks.some((w) => w.id === doomed.id));
         assert.equal(late, 0);
         const last = await world.owner.say(world.channel, 'behind it');
         await socket.event('MESSAGE_CREATE', (d) => d.id === last.id);

@@ -77,6 +77,19 @@ describe('limits by default, two gateways', () => {
         assert.deepEqual([again.status, number(again, 'remaining')], [200, 9]);
     });
 
+    test('a webhook has one rate, whoever posts and in whatever form', async () => {
+        const { owner, channel } = await up.hub.guild();
+        const [hook, other] = await Promise.all(['one', 'two'].map((name) => owner.post(`/channels/${channel}/webhooks`, { name })));
+        const post = (w, i) => exchange(at(i % 2), 'POST', `/webhooks/${w.id}/${w.token}${i % 3 ? '' : '/slack'}`, { token: i % 5 ? undefined : owner.token, body: i % 3 ? { content: 'x' } : { text: 'x' } });
+        const answers = await Promise.all(Array.from({ length: 14 }, (_, i) => post(hook, i)));
+        assert.equal(count(answers, 200) + count(answers, 204), 10);
+        assert.equal(count(answers, 429), 4);
+        assert.equal(new Set(answers.map((a) => a.headers.get('x-ratelimit-bucket'))).size, 1);
+        assertRefusal(answers.find((a) => a.status === 429));
+        assert.equal((await post(other, 1)).status, 204);
+        assert.equal((await send(owner, channel, at(0))).status, 200);
+    });
+
     test('messages by the socket and by POST are one count', async () => {
         const { owner, channel } = await up.hub.guild();
         const socket = await owner.connect();
