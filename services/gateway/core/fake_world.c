@@ -555,7 +555,11 @@ uint64_t fake_direct_message(struct fake_world *w, unsigned direct, unsigned aut
     PB_SET(m, channel_id, fake_direct_id(direct));
     m->content = arena_printf(a, "text %u", (unsigned)seq);
     m->author = make_user(a, author);
-    return commit_direct(w, direct, e, a);
+    commit_direct(w, direct, e, a);
+    for (unsigned u = 0; u < FAKE_USERS; u++)
+        if (w->directs[direct].in[u])
+            w->directs[direct].feed.entries[seq - 1].viewers |= UINT64_C(1) << u;
+    return seq;
 }
 
 uint64_t fake_direct_update(struct fake_world *w, unsigned direct)

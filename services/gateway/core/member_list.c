@@ -5,8 +5,8 @@
  * told of them follows from its ranges alone, so views of the same ranges share one payload. A client keeps what it was
  * told at those indices, and every operation moves what is behind it: a row that comes into a range from outside is not
  * known to the client, and told by UPDATE of its index. */
-#include "hubbub/v1/gateway.hub.h"
 #include "services/gateway/core/member_list.h"
+#include "hubbub/v1/gateway.hub.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <utf8proc.h>

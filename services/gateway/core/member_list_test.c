@@ -1,5 +1,5 @@
-/* Member lists: clients apply what they are sent to arrays of their own, and after random acts every row of their ranges
- * is what a plain sort of the guild gives. The seed is printed; member_list_test SEED repeats one. */
+/* Member lists: clients apply what they are sent to arrays of their own, and after random acts every row of their
+ * ranges is what a plain sort of the guild gives. The seed is printed; member_list_test SEED repeats one. */
 #include "lib/permission/permission.h"
 #include "services/gateway/core/fake_world.h"
 #include "services/gateway/core/member_list.h"
@@ -417,6 +417,33 @@ START_TEST(a_large_guild_costs_only_while_somebody_looks)
 }
 END_TEST
 
+START_TEST(what_comes_while_pages_are_read_is_newer)
+{
+    struct fake_world *w = fake_create(1);
+    fake_settle_town(w, 1500, 1500);
+    w->town[3].online = w->town[4].online = w->town[5].online = true;
+    struct fake_client *c = fake_open(w, 0);
+    w->quiet = true;
+    struct looker k = {.client = c, .n_ranges = 1, .ranges = {{0, 99}}};
+    subscribe(w, &k);
+    fake_tick(w, 20);
+    ck_assert(fake_answer(w, QUESTION_MEMBERS));
+    fake_serve(w, fake_find(w, QUESTION_PRESENCES), ST_OK); /* read, and on its way */
+    fake_presence(w, 0, TOWN + 3, false);
+    fake_presence(w, 0, TOWN + 6, true);
+    fake_resident_leave(w, 4);
+    fake_resident_set(w, 5, "renamed", 0);
+    while (w->bus)
+        fake_bus_deliver(w, w->bus, false, false);
+    w->quiet = false;
+    fake_run(w, 2500);
+    check(w, &k, true);
+    ck_assert_str_eq(k.groups, "online=2 ");
+    end(&k);
+    fake_destroy(w);
+}
+END_TEST
+
 START_TEST(a_raid_of_ten_thousand_is_a_few_updates)
 {
     enum { RAID = 10000 };
@@ -514,6 +541,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, random_acts_in_a_small_guild);
     tcase_add_test(t, random_acts_in_a_large_guild);
     tcase_add_test(t, a_large_guild_costs_only_while_somebody_looks);
+    tcase_add_test(t, what_comes_while_pages_are_read_is_newer);
     tcase_add_test(t, a_raid_of_ten_thousand_is_a_few_updates);
     tcase_add_test(t, who_loses_the_channel_is_told_no_more);
     tcase_add_test(t, a_resumed_session_is_told_everything_anew);

@@ -1,0 +1,50 @@
+"""Bugs that the tests must find. Each is a rewrite of one place of a file of services/gateway/core: `anchor` must be there
+exactly once, or the build fails and the mutation is brought up to date. `driver`: "simulation" (a seed of 1 to 400 must
+fail), or a unit test of the core."""
+
+MUTATIONS = [
+    # The digest says how far a feed is, and nobody believes it.
+    ("lost_tail", "cursor.c", "scope_know(h, s, r->heads[i]->seq, (int64_t)hub_random_below(h, 50));", "(void)s;", "simulation"),
+    # An entry that comes before its turn is applied.
+    ("reordered_publish", "cursor.c", "if (s->state == SCOPE_LOADING || e->seq > s->applied + 1) {", "if (s->state == SCOPE_LOADING || e->seq > s->applied + 2) {", "simulation"),
+    ("doubled_publish", "cursor.c", "if (s->state == SCOPE_LIVE && e->seq <= s->applied)", "if (s->state == SCOPE_LIVE && e->seq < s->applied)", "simulation"),
+    # RESUME begins one dispatch too late.
+    ("stale_cursor_after_resume", "session.c", "ring_replay(&x->ring, seq, replay_one, &to);", "ring_replay(&x->ring, seq + 1, replay_one, &to);", "simulation"),
+    # A session is attached behind what the replica shows.
+    ("position_moved_before_dispatch", "session.c", "if (s->applied <= position) {\n        hold->from = position;", "if (s->applied <= position) {\n        hold->from = s->known;\n        s->applied = s->known;", "simulation"),
+    # Roles are folded, and what the member viewed before goes on.
+    ("revocation_after_the_message", "session.c", "m->class_version = 0;", "", "simulation"),
+    # A feed is followed from a position that the digest has passed.
+    ("digest_token_advanced_early", "session.c", "cursor_rewind_token(h, xmin);", "(void)xmin;", "cursor_test"),
+    ("truncation_unnoticed", "cursor.c", "if (r->head > s->applied && (r->n_entries == 0 || r->entries[0]->seq > s->applied + 1)) {", "if (r->n_entries > 0 && r->entries[0]->seq > s->applied + 1)\n        s->applied = r->entries[0]->seq - 1;\n    if (false) {", "simulation"),
+    ("old_membership_believed", "session.c", "return m->known && s->state == SCOPE_LIVE && m->pos >= s->base;", "return m->known && s->state == SCOPE_LIVE;", "simulation"),
+    ("expelled_from_a_dm_and_still_told", "apply.c", "    struct session *x = hold->session;\n    hold_drop(h, hold);\n    tell_direct(h, x, &gone, false);", "    tell_direct(h, hold->session, &gone, false);", "simulation"),
+    ("catch_up_forgotten", "session.c", "catchup_start(h, hold, position);", "(void)position;", "simulation"),
+    # Rows that come into a range from outside are not told.
+    ("list_holes", "member_list.c", "if (k->at[i] && !row->updated)", "if (!row->updated)", "member_list_test"),
+    ("list_of_all_to_all", "member_list.c", "return c && replica_views(r, class, c);", "return c && class;", "member_list_test"),
+    ("presence_of_a_page_over_a_later_one", "roster.c", "if (!row->shown)\n        set_presence(row, row->gone ? NULL : p);", "set_presence(row, row->gone ? NULL : p);", "member_list_test"),
+]
+
+def mutants():
+    """A program mutant_NAME for each, with the rewritten file in the place of the core's."""
+    for name, file, anchor, by, driver in MUTATIONS:
+        native.genrule(
+            name = "source_" + name,
+            srcs = ["//services/gateway/core:" + file],
+            outs = [name + ".c"],
+            tools = ["rewrite.pl"],
+            cmd = "ANCHOR='%s' BY='%s' perl $(location rewrite.pl) $< > $@" % (anchor.replace("$", "$$"), by.replace("$", "$$")),
+        )
+        native.cc_binary(
+            name = "mutant_" + name,
+            testonly = True,
+            srcs = [name + ".c", "simulation.c" if driver == "simulation" else "//services/gateway/core:%s.c" % driver],
+            copts = ["-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unused-but-set-variable"],
+            deps = [
+                "//services/gateway/core",
+                "//services/gateway/core:fake",
+                "@system//:check",
+                "@system//:jansson",
+            ],
+        )
