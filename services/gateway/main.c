@@ -43,6 +43,8 @@ static const struct config_option options[] = {
      "Loopback address of /livez, /readyz and /metrics"},
     {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", 0, 0, "debug|info|warn|error",
      "The lowest level that is logged"},
+    {"HUBBUB_WEB_DIR", CONFIG_STRING, &config.web_dir, "", 0, 0, NULL,
+     "Folder of the built web client (web/dist); empty: / is a page of next steps"},
     {"HUBBUB_TRUSTED_PROXIES", CONFIG_STRING, &config.trusted_proxies, "", 0, 0, NULL,
      "Comma list of addresses and networks (10.0.0.0/8) whose X-Forwarded-For counts"},
     {"HUBBUB_UPLOAD_BYTES_MAX", CONFIG_INT, &config.upload_bytes_max, "10485760", 1, 1 << 30, NULL,

@@ -235,3 +235,13 @@ char *instance_program(const struct instance *in, const char *name)
     free(own);
     return found;
 }
+
+char *instance_web_dir(void)
+{
+    char *own = own_folder(), *place = text("%s/../../web/dist", own), *page = text("%s/index.html", place);
+    char *found = access(page, R_OK) == 0 ? realpath(place, NULL) : NULL;
+    free(page);
+    free(place);
+    free(own);
+    return found;
+}

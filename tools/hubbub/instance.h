@@ -44,6 +44,9 @@ char *instance_path(const struct instance *, const char *format, ...) PRINTF_LIK
 /* The program `name` ("chat"): in HUBBUB_BIN_DIR, beside this program, or where Bazel put it. The caller owns it;
  * NULL when it is in none of them. */
 char *instance_program(const struct instance *, const char *name);
+/* The built web client (web/dist) of the checkout that this program was built in. The caller owns it; NULL when there is
+ * none. */
+char *instance_web_dir(void);
 
 /* One line on stderr, "hubbub: ...". */
 void say(const char *format, ...) PRINTF_LIKE(1, 2);

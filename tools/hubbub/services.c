@@ -104,6 +104,10 @@ static struct env service_env(const struct instance *in, const struct env *commo
     if (k->phase == PHASE_GATEWAYS) {
         env_set(&e, "HUBBUB_OWN_LISTEN", values[2]);
         env_set(&e, "HUBBUB_GATEWAY_ID", values[3]);
+        char *web_dir = getenv("HUBBUB_WEB_DIR") ? NULL : instance_web_dir();
+        if (web_dir)
+            env_set(&e, "HUBBUB_WEB_DIR", web_dir);
+        free(web_dir);
     }
     for (size_t v = 0; v < sizeof values / sizeof *values; v++)
         free(values[v]);

@@ -6,6 +6,8 @@ cd "$(dirname "$0")/../.."
 programs=(services/chat/chat services/gateway/gateway services/media/media services/presence/presence tools/hubbub/hubbub)
 stamp=.build/stamp
 
+tools/setup/build_web.sh || echo "The web client was not built: / will be a page of next steps"
+
 is_fresh() {
     [ -e $stamp ] || return 1
     for program in "${programs[@]}"; do

@@ -11,6 +11,7 @@
 #include "services/gateway/edge/peers.h"
 #include "services/gateway/edge/rim.h"
 #include "services/gateway/edge/socket.h"
+#include "services/gateway/edge/static.h"
 #include "services/gateway/edge/ticks.h"
 #include <string.h>
 #include <strings.h>
@@ -290,6 +291,7 @@ bool edge_start(struct edge *e)
     register_metrics();
     make_urls(e);
     wheel_init(&e->wheel, clock_mono_ms());
+    e->site = site_load(e->config->web_dir);
     e->router = router_create(hubbub_routes, hubbub_n_routes);
     e->identities = identity_cache_create();
     e->rpc = rpc_client_create(e->loop, e->config->secret);

@@ -43,6 +43,7 @@ struct edge_config {
     const char *gateway_id, *secret, *redis_url;
     const char *chat_targets, *presence_targets, *media_targets;
     const char *rpc_listen, *gateway_targets; /* "" for a gateway that is alone */
+    const char *web_dir;                      /* the web client, see static.h; "" for none */
     const char *trusted_proxies;              /* comma list of addresses and networks whose X-Forwarded-For counts */
     int64_t upload_bytes_max, send_queue_bytes_max, send_buffer_bytes, connections_max;
     int64_t drain_ms, drain_per_second, handover_ms;
@@ -60,6 +61,7 @@ struct peer_door;
 struct ticks;
 struct rim;
 struct router;
+struct site;
 
 struct edge_listener {
     int fd;
@@ -75,6 +77,7 @@ struct edge {
     struct bus_subscriber *bus;
     struct lws_context *lws;
     struct router *router;
+    struct site *site; /* static.h; NULL: no web client */
     struct identity_cache *identities;
     struct limits *limits; /* admit.h */
     struct flush *flush;

@@ -2,6 +2,7 @@
 #include "hubbub/v1/gateway.hub.h"
 #include "services/gateway/edge/docs_routes.h"
 #include "services/gateway/edge/exchange.h"
+#include "services/gateway/edge/static.h"
 #include <string.h>
 
 static void answer_json(struct exchange *x, const struct wire_message *wire, const ProtobufCMessage *message)
@@ -108,7 +109,7 @@ static void put_escaped(struct buf *b, const char *text)
     }
 }
 
-/* What somebody who opens the address in a browser can do next. */
+/* Where there is no web client: what somebody who opens the address in a browser can do next. */
 static void page(struct exchange *x)
 {
     static const char headers[] = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
@@ -164,6 +165,8 @@ static bool same_path(const char *path, const char *row)
 
 bool own_route_start(struct exchange *x)
 {
+    if (site_start(x->edge->site, x))
+        return true;
     bool bad_version;
     const char *behind = router_strip_prefix(x->head.path, &bad_version);
     for (unsigned i = 0; i < sizeof own_routes / sizeof own_routes[0]; i++) {

@@ -1,0 +1,15 @@
+// One Hubbub and one browser for every test of this folder: all.test.js runs them all; each file also runs by itself.
+import { after, before } from 'node:test';
+import { Hubbub } from '../e2e/harness.js';
+import { launch, webEnv } from './browser.js';
+
+export const world = {};
+
+before(async () => {
+    [world.hub, world.browser] = await Promise.all([Hubbub.start({ env: webEnv }), launch()]);
+}, { timeout: 120_000 });
+after(async () => {
+    await world.browser?.close();
+    if (process.env.HUBBUB_TAILS) console.log(world.hub?.tails(40));
+    await world.hub?.stop();
+}, { timeout: 60_000 });

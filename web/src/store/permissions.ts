@@ -1,0 +1,54 @@
+// What I may do, by the same computation as the server's: only to show or hide; the server decides.
+import type { Overwrite } from '../api/types';
+import { findChannel, guildOf, myMember, type Guild } from './guilds';
+import { me } from './me';
+
+export const Permission = {
+    CreateInvite: 1n << 0n,
+    Kick: 1n << 1n,
+    Ban: 1n << 2n,
+    Administrator: 1n << 3n,
+    ManageChannels: 1n << 4n,
+    ManageGuild: 1n << 5n,
+    AddReactions: 1n << 6n,
+    View: 1n << 10n,
+    Send: 1n << 11n,
+    ManageMessages: 1n << 13n,
+    Attach: 1n << 15n,
+    History: 1n << 16n,
+    TimeOut: 1n << 40n,
+} as const;
+const ALL = ~0n;
+
+function baseOf(guild: Guild): bigint {
+    const member = myMember(guild);
+    if (guild.ownerId.value === me.value?.id) return ALL;
+    let bits = BigInt(guild.roles.value.get(guild.id)?.permissions ?? 0);
+    for (const id of member?.roles ?? []) bits |= BigInt(guild.roles.value.get(id)?.permissions ?? 0);
+    return bits & Permission.Administrator ? ALL : bits;
+}
+
+function apply(bits: bigint, overwrites: Overwrite[]): bigint {
+    let deny = 0n;
+    let allow = 0n;
+    for (const o of overwrites) {
+        deny |= BigInt(o.deny);
+        allow |= BigInt(o.allow);
+    }
+    return (bits & ~deny) | allow;
+}
+
+export const mayInGuild = (guild: Guild | undefined, permission: bigint): boolean => !!guild && (baseOf(guild) & permission) !== 0n;
+
+export function mayIn(channelId: string, permission: bigint): boolean {
+    const guild = guildOf(channelId);
+    if (!guild) return false;
+    let bits = baseOf(guild);
+    if (bits === ALL) return true;
+    const roles = new Set(myMember(guild)?.roles ?? []);
+    const overwrites = findChannel(channelId)?.permission_overwrites ?? [];
+    bits = apply(bits, overwrites.filter((o) => o.id === guild.id));
+    bits = apply(bits, overwrites.filter((o) => o.type === 0 && roles.has(o.id)));
+    bits = apply(bits, overwrites.filter((o) => o.type === 1 && o.id === me.value?.id));
+    return (bits & permission) !== 0n;
+}

@@ -1,0 +1,91 @@
+// From the token to a live session and back.
+import { signal } from '@preact/signals';
+import { setToken, whenRefused } from '../api/client';
+import * as api from '../api/routes';
+import { Gateway, type GatewayState } from '../gateway/connection';
+import { dispatch } from './dispatch';
+import { guilds } from './guilds';
+import { me, token } from './me';
+import { forgetLogs } from './messages';
+import { myStatus, presences, type Chosen } from './presence';
+import { save } from './storage';
+
+export const gatewayState = signal<GatewayState>('stopped');
+export const retryAt = signal(0);
+let gateway: Gateway | null = null;
+
+function connect(value: string): void {
+    setToken(value);
+    gateway = new Gateway(value, {
+        onEvent: dispatch,
+        onState(state, at) {
+            gatewayState.value = state;
+            retryAt.value = at ?? 0;
+            if (state === 'refused') forget();
+        },
+    });
+    gateway.start();
+}
+
+function begin(value: string): void {
+    token.value = value;
+    save('token', value);
+    connect(value);
+}
+
+// Nothing of the last person may be seen by the next.
+function forget(): void {
+    gateway?.stop();
+    gateway = null;
+    setToken(null);
+    token.value = null;
+    save('token', null);
+    me.value = null;
+    guilds.value = new Map();
+    presences.value = new Map();
+    forgetLogs();
+}
+
+export async function signUp(username: string, password: string, birth: string): Promise<void> {
+    begin((await api.signUp({ username, password, date_of_birth: birth, consent: true })).token);
+}
+export async function signIn(login: string, password: string): Promise<void> {
+    begin((await api.signIn(login, password)).token);
+}
+export async function signOut(): Promise<void> {
+    await api.signOut().catch(() => {});
+    forget();
+}
+
+export const reconnectNow = (): void => gateway?.retryNow();
+export const requestMembers = (guild: string): void => gateway?.requestMembers(guild);
+
+// ---- Presence: what the person chose, and idle by itself after ten minutes without a key or a pointer.
+const IDLE_MS = 10 * 60_000;
+let idleTimer: ReturnType<typeof setTimeout>;
+let isIdle = false;
+
+export function setStatus(value: Chosen): void {
+    myStatus.value = value;
+    gateway?.setStatus(value);
+}
+function active(): void {
+    clearTimeout(idleTimer);
+    idleTimer = setTimeout(() => {
+        isIdle = true;
+        if (myStatus.value === 'online') gateway?.setStatus('idle');
+    }, IDLE_MS);
+    if (!isIdle) return;
+    isIdle = false;
+    gateway?.setStatus(myStatus.value);
+}
+
+export function resumeSession(): void {
+    whenRefused(forget);
+    for (const event of ['keydown', 'pointerdown', 'pointermove']) window.addEventListener(event, active, { passive: true });
+    active();
+    if (token.value) connect(token.value);
+}
+
+// For tests and for people on bad networks: cut the connection and resume.
+Object.assign(window, { hubbub: { cut: () => gateway?.cut() } });

@@ -1,0 +1,77 @@
+// What is on the screen. The address (#/guild/channel, #/invite/code) is the truth; opening a place changes it.
+import { computed, signal } from '@preact/signals';
+import { findChannel, guilds, textChannelsOf } from './guilds';
+import { load, save } from './storage';
+
+export type Theme = 'auto' | 'light' | 'dark';
+export type Pane = 'nav' | 'chat' | 'members';
+export type DialogName = 'guild-new' | 'channel-new' | 'invite' | 'settings' | 'switcher' | 'keys' | 'pins' | 'channel-edit';
+
+export const place = signal<{ guild: string | null; channel: string | null }>({ guild: null, channel: null });
+export const invited = signal<string | null>(null); // code of an invite that was opened
+export const pane = signal<Pane>('chat'); // on a phone: which one is in front
+export const membersShown = signal(load('members-shown', true));
+export const dialog = signal<{ name: DialogName; argument?: string } | null>(null);
+export const lightbox = signal<{ url: string; name: string } | null>(null);
+export const theme = signal<Theme>(load<Theme>('theme', 'auto'));
+export const compact = signal(load('compact', false));
+export const notice = signal<string | null>(null);
+export const announcement = signal(''); // what the live region says
+
+export const currentGuild = computed(() => (place.value.guild ? guilds.value.get(place.value.guild) : undefined));
+export const currentChannel = computed(() => findChannel(place.value.channel));
+
+export function setTheme(value: Theme): void {
+    theme.value = value;
+    save('theme', value);
+}
+export function setCompact(value: boolean): void {
+    compact.value = value;
+    save('compact', value);
+}
+export function toggleMembers(): void {
+    if (matchMedia('(max-width: 760px)').matches) pane.value = pane.value === 'members' ? 'chat' : 'members';
+    else {
+        membersShown.value = !membersShown.value;
+        save('members-shown', membersShown.value);
+    }
+}
+
+const lastChannels = load<Record<string, string>>('last-channels', {});
+
+export function openChannel(guildId: string, channelId: string): void {
+    lastChannels[guildId] = channelId;
+    save('last-channels', lastChannels);
+    pane.value = 'chat';
+    location.hash = `#/${guildId}/${channelId}`;
+}
+// The channel that was open there last, or the first.
+export function channelToOpen(guildId: string): string | null {
+    const guild = guilds.value.get(guildId);
+    if (!guild) return null;
+    const last = lastChannels[guildId];
+    return last && guild.channels.value.has(last) ? last : (textChannelsOf(guild)[0]?.id ?? null);
+}
+export function openGuild(guildId: string): void {
+    const channel = channelToOpen(guildId);
+    location.hash = channel ? `#/${guildId}/${channel}` : `#/${guildId}`;
+}
+export function openHome(): void {
+    location.hash = '#/';
+}
+
+export function followAddress(): void {
+    const parts = location.hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decodeURIComponent);
+    if (parts[0] === 'invite' && parts[1]) {
+        invited.value = parts[1];
+        return;
+    }
+    place.value = { guild: parts[0] ?? null, channel: parts[1] ?? null };
+}
+
+let noticeTimer: ReturnType<typeof setTimeout>;
+export function tell(message: string): void {
+    notice.value = message;
+    clearTimeout(noticeTimer);
+    noticeTimer = setTimeout(() => (notice.value = null), 5000);
+}

@@ -1,0 +1,85 @@
+// Suggestions while one writes @name, #channel or :emoji:. The text box stays in charge: arrows choose, Tab or Enter takes.
+import type { RefObject } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { searchMembers } from '../api/routes';
+import { nameIn, putMembers, textChannelsOf, type Guild } from '../store/guilds';
+import { text } from '../text';
+import { findEmoji } from './emoji';
+
+interface Suggestion {
+    label: string;
+    detail?: string;
+    insert: string;
+}
+const SHOWN_MAX = 8;
+const WORD = /(?:^|\s)([@#:])([\p{L}\p{N}_.+-]{0,32})$/u;
+
+function membersLike(guild: Guild, query: string): Suggestion[] {
+    const found = [...guild.members.value.values()].filter((m) => [nameIn(guild, m.user), m.user.username].some((n) => n.toLowerCase().includes(query)));
+    const rank = (n: string): number => (n.toLowerCase().startsWith(query) ? 0 : 1);
+    found.sort((a, b) => rank(nameIn(guild, a.user)) - rank(nameIn(guild, b.user)));
+    return found.slice(0, SHOWN_MAX).map((m) => ({ label: `@${nameIn(guild, m.user)}`, detail: m.user.username, insert: `<@${m.user.id}> ` }));
+}
+
+function suggest(guild: Guild, kind: string, query: string): Suggestion[] {
+    const q = query.toLowerCase();
+    if (kind === '@') return membersLike(guild, q);
+    if (kind === '#') return textChannelsOf(guild).filter((c) => c.name.toLowerCase().includes(q)).slice(0, SHOWN_MAX).map((c) => ({ label: `#${c.name}`, insert: `<#${c.id}> ` }));
+    return q.length < 2 ? [] : findEmoji(q, SHOWN_MAX).map((e) => ({ label: `${e.char} :${e.words[0]}:`, insert: `${e.char} ` }));
+}
+
+export function useCompletion(guild: Guild, area: RefObject<HTMLTextAreaElement | null>, content: string, setContent: (value: string) => void) {
+    const [chosen, setChosen] = useState(0);
+    const [dismissed, setDismissed] = useState('');
+    const caret = area.current?.selectionStart ?? content.length;
+    const word = WORD.exec(content.slice(0, caret));
+    const list = word && dismissed !== word[0] ? suggest(guild, word[1]!, word[2]!) : [];
+    useEffect(() => setChosen(0), [word?.[0]]);
+    // A large server's members are not all here: those of this name are asked for.
+    useEffect(() => {
+        if (!guild.large || word?.[1] !== '@' || !word[2]) return;
+        const timer = setTimeout(() => searchMembers(guild.id, word[2]!).then((found) => putMembers(guild.id, found), () => {}), 250);
+        return () => clearTimeout(timer);
+    }, [word?.[0]]);
+
+    const take = (s: Suggestion): void => {
+        const start = caret - word![2]!.length - 1;
+        setContent(content.slice(0, start) + s.insert + content.slice(caret));
+        const at = start + s.insert.length;
+        requestAnimationFrame(() => {
+            area.current?.focus();
+            area.current?.setSelectionRange(at, at);
+        });
+    };
+    const press = (e: KeyboardEvent): boolean => {
+        if (!list.length || e.isComposing) return false;
+        const by = e.key === 'ArrowDown' ? 1 : e.key === 'ArrowUp' ? -1 : 0;
+        if (by) setChosen((chosen + by + list.length) % list.length);
+        else if (e.key === 'Tab' || (e.key === 'Enter' && !e.shiftKey)) take(list[chosen] ?? list[0]!);
+        else if (e.key === 'Escape') setDismissed(word![0]);
+        else return false;
+        e.preventDefault();
+        e.stopPropagation();
+        return true;
+    };
+    const open = list.length > 0;
+    const aria = {
+        'aria-autocomplete': 'list' as const,
+        'aria-controls': open ? 'suggestions' : undefined,
+        'aria-activedescendant': open ? `suggestion-${chosen}` : undefined,
+    };
+    return { list, chosen, take, press, aria };
+}
+
+export function Completion({ state }: { state: ReturnType<typeof useCompletion> }) {
+    if (!state.list.length) return null;
+    return (
+        <ul id="suggestions" class="suggestions" role="listbox" aria-label={text.composer.suggestions}>
+            {state.list.map((s, i) => (
+                <li key={s.insert} id={`suggestion-${i}`} role="option" aria-selected={i === state.chosen} onMouseDown={(e) => { e.preventDefault(); state.take(s); }}>
+                    {s.label} {s.detail && <small>{s.detail}</small>}
+                </li>
+            ))}
+        </ul>
+    );
+}
