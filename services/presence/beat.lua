@@ -53,6 +53,10 @@ for i = 4, #ARGV, 7 do
         if new ~= old then
             redis.call('HSET', key, field, new)
             changed(user)
+        elseif ARGV[i + 5] ~= '' then
+            -- Said anew, and the same: a guild was left and joined again in between, and has forgotten what it was told.
+            redis.call('HDEL', key, 'guilds')
+            changed(user)
         end
         redis.call('ZADD', 'presence:due', now + lease, due)
     end
