@@ -339,7 +339,7 @@ static void check_story(struct simulation *sim, struct story *y)
 /* The client's frames are those of its session, without a hole. */
 static void check_client(struct simulation *sim, const struct fake_client *c)
 {
-    int64_t last = 0;
+    int64_t last = c->resumed_seq;
     struct story *y = find_story(sim, c->resumed_id);
     for (unsigned i = 0; y && i < c->n_frames; i++) {
         const struct fake_frame *f = &c->frames[i];

@@ -217,8 +217,8 @@ describe('a conversation', () => {
         await bot.login(token);
         await ready;
         await ben.say('!ping');
-        await ada.row('pong').getByText('BOT').waitFor();
-        await ben.row('pong').locator('.embed strong', { hasText: 'bold' }).waitFor();
+        await ada.row('pong').last().getByText('BOT').waitFor();
+        await ben.row('pong').last().locator('.embed strong', { hasText: 'bold' }).waitFor();
     });
 
     test('a cut connection is resumed and nothing is missed', async () => {

@@ -1529,7 +1529,7 @@ void fake_resume(struct fake_client *c, const struct fake_client *old, int64_t s
 {
     c->user = old->user;
     c->token = old->token;
-    c->seq = seq;
+    c->seq = c->resumed_seq = seq;
     snprintf(c->session_id, sizeof c->session_id, "%s", old->session_id);
     snprintf(c->resumed_id, sizeof c->resumed_id, "%s", old->session_id);
     fake_send(c, "{\"op\":6,\"d\":{\"token\":\"token-%u-%u\",\"session_id\":\"%s\",\"seq\":%lld}}", old->user,

@@ -118,7 +118,8 @@ struct fake_client {
     int64_t seq;
     bool ready, invalid;
     char session_id[80];
-    char resumed_id[80]; /* what fake_resume() asked for */
+    char resumed_id[80]; /* what fake_resume() asked for, */
+    int64_t resumed_seq; /* and behind which s */
 };
 
 struct fake_tick {
