@@ -164,6 +164,18 @@ START_TEST(a_new_guild_is_told_and_a_left_one_is_told_no_more)
 }
 END_TEST
 
+/* The member was removed and is back before anybody looked: the list is as it was, and the guild knows nothing of them. */
+START_TEST(a_guild_that_was_left_and_joined_again_is_told_anew)
+{
+    BEAT(5, "a", "online", "desktop", NULL, "12");
+    expect_told(5, "online d=online m= w= [] 12");
+    BEAT(5, "a", .guilds = "12");
+    expect_told(5, "online d=online m= w= [] 12");
+    BEAT(5, "a");
+    expect_silence();
+}
+END_TEST
+
 START_TEST(what_is_not_beaten_ends_and_what_is_beaten_does_not)
 {
     BEAT(5, "a", "online", "web", NULL, "1");
@@ -360,6 +372,7 @@ int main(void)
     tcase_add_test(t, changes_within_the_settle_time_are_told_once);
     tcase_add_test(t, a_beat_that_only_says_alive_keeps_everything);
     tcase_add_test(t, a_new_guild_is_told_and_a_left_one_is_told_no_more);
+    tcase_add_test(t, a_guild_that_was_left_and_joined_again_is_told_anew);
     tcase_add_test(t, what_is_not_beaten_ends_and_what_is_beaten_does_not);
     tcase_add_test(t, a_wiped_redis_is_noticed_by_each_gateway_once);
     tcase_add_test(t, who_leaves_while_redis_is_wiped_is_told_offline);
