@@ -242,7 +242,7 @@ status direct_rename(struct call *c, uint64_t channel_id, char *name, Hubbub__V1
     Hubbub__V1__Channel *channel;
     status st = access_begin_any_channel(c, channel_id, 0, &ch, &a);
     if (st == ST_OK && a.channel_type != CHANNEL_GROUP_DM)
-        st = call_fail(c, ST_WRONG_CHANNEL_TYPE, "channel %" PRIu64 " is no group", channel_id);
+        st = call_fail(c, ST_NOT_ON_DM, "channel %" PRIu64 " is no group", channel_id);
     if (st == ST_OK && name)
         st = set_name(c, ch, &a, name);
     if (st == ST_OK)

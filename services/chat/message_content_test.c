@@ -75,6 +75,7 @@ START_TEST(text_is_trimmed_and_measured)
     ck_assert_uint_eq(embeds_text_length(list, 1), 5);
     Hubbub__V1__Message m = HUBBUB__V1__MESSAGE__INIT;
     ck_assert(message_is_empty(&m));
+    m.embeds = list;
     m.n_embeds = 1;
     ck_assert(!message_is_empty(&m));
     arena_destroy(a);
