@@ -110,7 +110,9 @@ void ready_send(struct hub *h, struct session *x)
         list_of_person(x, a, &ready);
     ready._trace = &trace;
     ready.n__trace = 1;
-    dispatch_once(h, x, "READY", &hubbub__v1__ready__wire, &ready, true);
+    /* A bot's is small, and in plain text where IDENTIFY asked for compression: discord.js inflates several messages at
+     * once, and would at times see the GUILD_CREATE behind it first, and then wait for that guild in vain. */
+    dispatch_once(h, x, "READY", &hubbub__v1__ready__wire, &ready, !x->identity.bot);
     arena_destroy(a);
 }
 
