@@ -169,16 +169,6 @@ uint64_t access_in(struct call *c, const struct access *a, const Hubbub__V1__Cha
     return permission_compute(&a->subject, channel->type, &sums);
 }
 
-status access_is_current(struct call *c, struct db *d, const struct access *a, bool *ret)
-{
-    struct db_rows *rows;
-    status st = chat_query(c, d, &rows, "SELECT FROM feeds WHERE scope_id = $1 AND epoch = $2 AND NOT closed",
-                           DB_ID(a->scope_id), DB_ID(a->epoch));
-    if (st == ST_OK)
-        *ret = db_count(rows) > 0;
-    return st;
-}
-
 status access_begin_guild(struct call *c, uint64_t guild_id, uint64_t more, uint64_t bits, struct change **ret_change,
                           struct access *ret)
 {

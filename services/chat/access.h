@@ -51,10 +51,6 @@ status access_require(struct call *, const struct access *, uint64_t bits) MUST_
 /* What the subject may do in another channel of the guild, whose overwrites are filled in. */
 uint64_t access_in(struct call *, const struct access *, const Hubbub__V1__Channel *);
 
-/* For a read that came in several statements: whether no right was taken away since `a` was read. Ask it last; if not, check and read
- * anew: what was read may be younger than a revocation that the caller was already told of. */
-status access_is_current(struct call *, struct db *, const struct access *a, bool *ret) MUST_CHECK;
-
 /* change_begin on the guild (and `more`, 0: none), then access_guild and access_require inside. */
 status access_begin_guild(struct call *, uint64_t guild_id, uint64_t more, uint64_t bits, struct change **ret_change,
                           struct access *ret) MUST_CHECK;

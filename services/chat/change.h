@@ -45,6 +45,9 @@ const char *chat_public_url(struct call *);
 /* A read outside a change: leases for the caller until the end of its scope.
  *   DB_LEASED struct db *d = NULL; status st = chat_lease(c, &d);  then chat_query(c, d, &rows, sql, params...) */
 status chat_lease(struct call *, struct db **ret) MUST_CHECK;
+/* The same, and all queries see one snapshot, until the release. For a check and what it allows to be read: on a plain lease the read
+ * could show what is younger than a revocation that the caller was already told of. */
+status chat_snapshot(struct call *, struct db **ret) MUST_CHECK;
 #define chat_query(c, d, ret, sql, ...)                                                                                \
     chat_query_params((c), (d), (ret), (sql), (struct db_param[]){{0}, ##__VA_ARGS__} + 1,                               \
                       sizeof((struct db_param[]){{0}, ##__VA_ARGS__}) / sizeof(struct db_param) - 1)

@@ -54,6 +54,15 @@ status chat_lease(struct call *c, struct db **ret)
     return st == ST_OK ? ST_OK : chat_db_failed(c, NULL, st, "lease a connection");
 }
 
+status chat_snapshot(struct call *c, struct db **ret)
+{
+    status st = chat_lease(c, ret);
+    if (st != ST_OK)
+        return st;
+    st = db_exec(*ret, call_deadline_ms(c), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    return st == ST_OK ? ST_OK : chat_db_failed(c, *ret, st, "begin a snapshot");
+}
+
 status chat_query_params(struct call *c, struct db *d, struct db_rows **ret, const char *sql,
                          const struct db_param *params, size_t n)
 {

@@ -68,7 +68,7 @@ static status list(struct call *c, const Hubbub__V1__ListAuditRequest *req, Hubb
     DB_LEASED struct db *d = NULL;
     struct access a;
     struct db_rows *rows;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = access_guild(c, d, req->guild_id, &a);
     if (st == ST_OK)

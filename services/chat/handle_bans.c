@@ -27,7 +27,7 @@ static Hubbub__V1__Ban *read_ban(struct call *c, const struct db_rows *rows, uns
 static status lease_for(struct call *c, uint64_t guild_id, uint64_t bits, struct db **ret)
 {
     struct access a;
-    status st = chat_lease(c, ret);
+    status st = chat_snapshot(c, ret);
     if (st == ST_OK)
         st = access_guild(c, *ret, guild_id, &a);
     return st == ST_OK ? access_require(c, &a, bits) : st;

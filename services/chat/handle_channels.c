@@ -333,7 +333,7 @@ static status list_of_guild(struct call *c, const Hubbub__V1__GuildChannelsReque
     struct access a;
     Hubbub__V1__Channel **all;
     size_t n;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = access_guild(c, d, req->guild_id, &a);
     if (st == ST_OK)
@@ -352,7 +352,7 @@ static status get(struct call *c, const Hubbub__V1__ChannelRequest *req, Hubbub_
     DB_LEASED struct db *d = NULL;
     struct access a;
     Hubbub__V1__Channel *channel;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = access_channel(c, d, req->channel_id, &a);
     if (st == ST_OK && access_is_direct(&a))

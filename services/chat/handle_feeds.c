@@ -22,16 +22,6 @@ static status read_feed(struct call *c, const Hubbub__V1__ReadFeedRequest *req, 
     return feed_store_read(c, req, ret);
 }
 
-/* One snapshot for all that follows; the release ends it. */
-static status begin_snapshot(struct call *c, struct db **ret)
-{
-    status st = chat_lease(c, ret);
-    if (st != ST_OK)
-        return st;
-    st = db_exec(*ret, call_deadline_ms(c), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    return st == ST_OK ? ST_OK : chat_db_failed(c, *ret, st, "begin a snapshot");
-}
-
 static status read_head(struct call *c, struct db *d, uint64_t guild_id, uint64_t *ret_head, uint64_t *ret_count)
 {
     struct db_rows *r;
@@ -73,7 +63,7 @@ static status snapshot(struct call *c, const Hubbub__V1__SnapshotRequest *req, H
 {
     DB_LEASED struct db *d = NULL;
     uint64_t head = 0, count = 0;
-    status st = begin_snapshot(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = read_head(c, d, req->guild_id, &head, &count);
     if (st == ST_OK)
@@ -150,7 +140,7 @@ static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest 
 {
     DB_LEASED struct db *d = NULL;
     ret->identity = PB_NEW(call_arena(c), Hubbub__V1__Identity, hubbub__v1__identity);
-    status st = begin_snapshot(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = token_resolve(c, d, req->token ? req->token : "", ret->identity);
     if (st == ST_OK)

@@ -18,7 +18,7 @@ static status list(struct call *c, const Hubbub__V1__ListMembersRequest *req, Hu
     DB_LEASED struct db *d = NULL;
     struct access a;
     struct db_rows *rows;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = access_guild(c, d, req->guild_id, &a);
     if (st == ST_OK)
@@ -64,7 +64,7 @@ static status read_member(struct call *c, uint64_t guild_id, uint64_t user_id, H
     DB_LEASED struct db *d = NULL;
     struct access a;
     Hubbub__V1__Member *member;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = access_guild(c, d, guild_id, &a);
     if (st == ST_OK)

@@ -357,24 +357,12 @@ static status write_page(struct page *p, const Hubbub__V1__ListMessagesRequest *
     return st == ST_OK ? append_page(p, page_to, req->around, limit - newer) : st;
 }
 
-enum { READ_TRIES = 8 }; /* while rights in the guild go on changing */
-
 static status read_page(struct page *p, const Hubbub__V1__ListMessagesRequest *req)
 {
     struct access a;
-    size_t start = p->json.len;
-    bool current = false;
-    status st = ST_OK;
-    for (int i = 0; st == ST_OK && !current && i < READ_TRIES; i++) {
-        p->json.len = start;
-        st = messages_access(p->call, p->db, req->channel_id, &a);
-        if (st == ST_OK && (a.permissions & PERM_READ_MESSAGE_HISTORY))
-            st = write_page(p, req);
-        if (st == ST_OK)
-            st = access_is_current(p->call, p->db, &a, &current);
-    }
-    if (st == ST_OK && !current)
-        st = call_fail(p->call, ST_UNAVAILABLE, "rights changed during each of %d reads", READ_TRIES);
+    status st = messages_access(p->call, p->db, req->channel_id, &a);
+    if (st == ST_OK && (a.permissions & PERM_READ_MESSAGE_HISTORY))
+        st = write_page(p, req);
     return st;
 }
 
@@ -383,7 +371,7 @@ static status list(struct call *c, const Hubbub__V1__ListMessagesRequest *req, H
     if (req->has_before + req->has_after + req->has_around > 1)
         return call_fail_field(c, "around", "MUTUALLY_EXCLUSIVE", "Only one of before, after and around may be given");
     DB_LEASED struct db *d = NULL;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st != ST_OK)
         return st;
     struct page p = {.call = c, .db = d, .channel_id = req->channel_id};
@@ -400,31 +388,20 @@ static status list(struct call *c, const Hubbub__V1__ListMessagesRequest *req, H
     return st;
 }
 
-/* current: whether the caller's rights are still those that allowed it. */
-static status read_one(struct call *c, struct db *d, const Hubbub__V1__MessageRequest *req, Hubbub__V1__Message **ret,
-                       bool *current)
-{
-    struct access a;
-    status st = messages_access(c, d, req->channel_id, &a);
-    if (st == ST_OK)
-        st = access_require(c, &a, PERM_READ_MESSAGE_HISTORY);
-    if (st == ST_OK)
-        st = messages_load(c, d, req->channel_id, req->message_id, ret);
-    if (st == ST_OK)
-        st = messages_complete(c, d, ret, 1);
-    return st == ST_OK ? access_is_current(c, d, &a, current) : st;
-}
-
 static status get(struct call *c, const Hubbub__V1__MessageRequest *req, Hubbub__V1__Message *ret)
 {
     DB_LEASED struct db *d = NULL;
+    struct access a;
     Hubbub__V1__Message *m;
-    bool current = false;
-    status st = chat_lease(c, &d);
-    for (int i = 0; st == ST_OK && !current && i < READ_TRIES; i++)
-        st = read_one(c, d, req, &m, &current);
-    if (st == ST_OK && !current)
-        st = call_fail(c, ST_UNAVAILABLE, "rights changed during each of %d reads", READ_TRIES);
+    status st = chat_snapshot(c, &d);
+    if (st == ST_OK)
+        st = messages_access(c, d, req->channel_id, &a);
+    if (st == ST_OK)
+        st = access_require(c, &a, PERM_READ_MESSAGE_HISTORY);
+    if (st == ST_OK)
+        st = messages_load(c, d, req->channel_id, req->message_id, &m);
+    if (st == ST_OK)
+        st = messages_complete(c, d, &m, 1);
     if (st == ST_OK)
         *ret = *m;
     return st;

@@ -177,7 +177,7 @@ static status read_pins(struct call *c, uint64_t channel_id, int64_t before_ms, 
 {
     DB_LEASED struct db *d = NULL;
     struct access a;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = messages_access(c, d, channel_id, &a);
     if (st != ST_OK || !(a.permissions & PERM_READ_MESSAGE_HISTORY))

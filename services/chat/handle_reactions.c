@@ -224,7 +224,7 @@ static status list(struct call *c, const Hubbub__V1__ListReactionsRequest *req, 
     DB_LEASED struct db *d = NULL;
     struct access a;
     uint64_t author;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = messages_access(c, d, req->channel_id, &a);
     if (st == ST_OK)

@@ -180,7 +180,7 @@ static status in_guild(struct call *c, const Hubbub__V1__SearchMessagesRequest *
 {
     DB_LEASED struct db *d = NULL;
     struct search s = {.call = c, .req = req};
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     s.db = d;
     if (st == ST_OK)
         st = choose_channels(&s);
