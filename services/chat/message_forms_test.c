@@ -488,7 +488,7 @@ START_TEST(a_group_is_named_by_who_is_in_it)
     uint64_t group = open_dm(others, 2), pair = open_dm(others, 1);
     Hubbub__V1__Channel x;
     ck_assert_int_eq(rename_channel(cast.stranger, group, "ours", &x), ST_MISSING_ACCESS);
-    ck_assert_int_eq(rename_channel(cast.ben, pair, "ours", &x), ST_WRONG_CHANNEL_TYPE);
+    ck_assert_int_eq(rename_channel(cast.ben, pair, "ours", &x), ST_NOT_ON_DM);
     ck_assert_int_eq(rename_channel(cast.ben, group, "ours", &x), ST_OK);
     ck_assert_str_eq(x.name, "ours");
     ck_assert_uint_eq(world_entries(), 2);
