@@ -359,10 +359,7 @@ END_TEST
 
 int main(void)
 {
-    const struct {
-        const char *name;
-        const TTest *test;
-    } tests[] = {
+    const struct world_test tests[] = {
         {"open", test_open},
         {"both open at once", test_both_open_at_once},
         {"messages", test_messages},
@@ -373,19 +370,5 @@ int main(void)
         {"a group goes on and ends", test_group_goes_on_and_ends},
         {"reach", test_reach},
     };
-    Suite *suite = suite_create("direct");
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        TCase *tc = tcase_create(tests[i].name);
-        tcase_set_timeout(tc, 60);
-        tcase_add_test(tc, tests[i].test);
-        suite_add_tcase(suite, tc);
-    }
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* one PostgreSQL, threads of the service */
-    world_start();
-    srunner_run_all(runner, CK_NORMAL);
-    world_stop();
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return world_run("direct", tests, sizeof tests / sizeof *tests);
 }

@@ -596,10 +596,7 @@ END_TEST
 
 int main(void)
 {
-    const struct {
-        const char *name;
-        const TTest *test;
-    } tests[] = {
+    const struct world_test tests[] = {
         {"new guild", test_new_guild},
         {"who gets in", test_who_gets_in},
         {"a hundred guilds", test_hundred_guilds},
@@ -617,19 +614,5 @@ int main(void)
         {"parents", test_parents},
         {"edit channel", test_edit_channel},
     };
-    Suite *suite = suite_create("guilds");
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        TCase *tc = tcase_create(tests[i].name);
-        tcase_set_timeout(tc, 60);
-        tcase_add_test(tc, tests[i].test);
-        suite_add_tcase(suite, tc);
-    }
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* one PostgreSQL, threads of the service */
-    world_start();
-    srunner_run_all(runner, CK_NORMAL);
-    world_stop();
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return world_run("guilds", tests, sizeof tests / sizeof *tests);
 }

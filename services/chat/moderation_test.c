@@ -465,10 +465,7 @@ END_TEST
 
 int main(void)
 {
-    const struct {
-        const char *name;
-        const TTest *test;
-    } tests[] = {
+    const struct world_test tests[] = {
         {"ban", test_ban},
         {"hierarchy", test_hierarchy},
         {"ban against accept", test_race},
@@ -481,19 +478,5 @@ int main(void)
         {"read the audit log", test_read_audit_log},
         {"search", test_search},
     };
-    Suite *suite = suite_create("moderation");
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        TCase *tc = tcase_create(tests[i].name);
-        tcase_set_timeout(tc, 60);
-        tcase_add_test(tc, tests[i].test);
-        suite_add_tcase(suite, tc);
-    }
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* one PostgreSQL, threads of the service */
-    world_start();
-    srunner_run_all(runner, CK_NORMAL);
-    world_stop();
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return world_run("moderation", tests, sizeof tests / sizeof *tests);
 }

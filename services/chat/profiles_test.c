@@ -125,23 +125,6 @@ END_TEST
 
 int main(void)
 {
-    const struct {
-        const char *name;
-        const TTest *test;
-    } tests[] = {{"profiles", test_profiles}, {"notes", test_notes}};
-    Suite *suite = suite_create("profiles");
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        TCase *tc = tcase_create(tests[i].name);
-        tcase_set_timeout(tc, 60);
-        tcase_add_test(tc, tests[i].test);
-        suite_add_tcase(suite, tc);
-    }
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* one PostgreSQL, threads of the service */
-    world_start();
-    srunner_run_all(runner, CK_NORMAL);
-    world_stop();
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct world_test tests[] = {{"profiles", test_profiles}, {"notes", test_notes}};
+    return world_run("profiles", tests, sizeof tests / sizeof *tests);
 }

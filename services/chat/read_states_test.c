@@ -267,10 +267,7 @@ END_TEST
 
 int main(void)
 {
-    const struct {
-        const char *name;
-        const TTest *test;
-    } tests[] = {
+    const struct world_test tests[] = {
         {"mentions of every kind", test_mentions_of_every_kind},
         {"edits and removals", test_edits_and_removals},
         {"acknowledging", test_acknowledging},
@@ -280,19 +277,5 @@ int main(void)
         {"pins and forgetting", test_pins_and_forgetting},
         {"writing against acknowledging", test_writing_against_acknowledging},
     };
-    Suite *suite = suite_create("read states");
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        TCase *tc = tcase_create(tests[i].name);
-        tcase_set_timeout(tc, 60);
-        tcase_add_test(tc, tests[i].test);
-        suite_add_tcase(suite, tc);
-    }
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* one PostgreSQL, threads of the service */
-    world_start();
-    srunner_run_all(runner, CK_NORMAL);
-    world_stop();
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return world_run("read states", tests, sizeof tests / sizeof *tests);
 }

@@ -215,10 +215,7 @@ END_TEST
 
 int main(void)
 {
-    const struct {
-        const char *name;
-        const TTest *test;
-    } tests[] = {
+    const struct world_test tests[] = {
         {"asking and accepting", test_asking_and_accepting},
         {"refusals", test_refusals},
         {"blocks", test_blocks},
@@ -227,19 +224,5 @@ int main(void)
         {"both ask at once", test_both_ask_at_once},
         {"ask against block", test_ask_against_block},
     };
-    Suite *suite = suite_create("relationships");
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        TCase *tc = tcase_create(tests[i].name);
-        tcase_set_timeout(tc, 60);
-        tcase_add_test(tc, tests[i].test);
-        suite_add_tcase(suite, tc);
-    }
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* one PostgreSQL, threads of the service */
-    world_start();
-    srunner_run_all(runner, CK_NORMAL);
-    world_stop();
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return world_run("relationships", tests, sizeof tests / sizeof *tests);
 }

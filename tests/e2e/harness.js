@@ -26,6 +26,17 @@ export const Op = {
 let serial = 0;
 export const unique = (prefix) => `${prefix}${process.pid.toString(36)}${(serial++).toString(36)}`;
 
+// mulberry32: numbers from 0 up to 1 that a seed repeats.
+export function randomOf(start) {
+    let state = start;
+    return () => {
+        state = (state + 0x6d2b79f5) | 0;
+        let t = Math.imul(state ^ (state >>> 15), 1 | state);
+        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    };
+}
+
 export async function until(what, check, ms = 10_000, stepMs = 20) {
     const end = Date.now() + ms;
     for (;;) {

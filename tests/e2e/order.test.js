@@ -3,20 +3,13 @@
 // what was acknowledged is there, once, for everybody.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { HttpError, Op, sleep, until, withHubbub } from './harness.js';
+import { HttpError, Op, randomOf, sleep, until, withHubbub } from './harness.js';
 
 const SENDERS = 4, RECEIVERS = 8, MESSAGES = Number(process.env.HUBBUB_MESSAGES ?? 250);
 const up = withHubbub({ before, after }, { gateways: 2, chats: 2 });
 
-// mulberry32: a run is repeated by HUBBUB_SEED.
 const seed = Number(process.env.HUBBUB_SEED ?? Math.floor(Math.random() * 2 ** 31));
-let state = seed;
-function random() {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-}
+const random = randomOf(seed);
 console.log(`seed ${seed} (HUBBUB_SEED repeats it)`);
 
 const idsIncrease = (messages) => messages.every((m, i) => i === 0 || BigInt(messages[i - 1].id) < BigInt(m.id));

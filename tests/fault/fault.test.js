@@ -3,7 +3,7 @@
 // A long run, and how to repeat one: tests/fault/run --minutes 10 --seed 7
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { until, withHubbub } from '../e2e/harness.js';
+import { randomOf, until, withHubbub } from '../e2e/harness.js';
 import { check } from './checker.js';
 import { Nemesis } from './nemesis.js';
 import { Reader, Writer } from './people.js';
@@ -14,17 +14,6 @@ const seed = Number(process.env.HUBBUB_SEED ?? 20261124);
 const WRITERS = 4, READERS = 8, CHANNELS = 3;
 const CATCH_UP_MS = 5000; // what is promised; twice that is waited, so that a busy machine's record can be read
 const up = withHubbub({ before, after }, { gateways: 2, chats: 2 });
-
-// mulberry32
-function randomOf(start) {
-    let state = start;
-    return () => {
-        state = (state + 0x6d2b79f5) | 0;
-        let t = Math.imul(state ^ (state >>> 15), 1 | state);
-        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
-}
 
 async function stage(hub) {
     const world = await hub.guild(READERS + WRITERS - 1);

@@ -4,7 +4,7 @@
 //   HUBBUB_ACTS=50000 HUBBUB_SEED=7 node --test tests/model/model.test.js      a long run; how to repeat one
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { until, withHubbub } from '../e2e/harness.js';
+import { randomOf, until, withHubbub } from '../e2e/harness.js';
 import { ACTS, READS } from './acts.js';
 import { Bit, Guild } from './rules.js';
 
@@ -15,15 +15,9 @@ const up = withHubbub({ before, after }, { gateways: 2, chats: 2 });
 const FOLLOWED = new Set(['MESSAGE_CREATE', 'MESSAGE_UPDATE', 'MESSAGE_DELETE', 'MESSAGE_REACTION_ADD', 'MESSAGE_REACTION_REMOVE']);
 const EVERYONE_AT_FIRST = Bit.VIEW | Bit.SEND | Bit.HISTORY | Bit.ADD_REACTIONS;
 
-// mulberry32
 function random(start) {
-    let state = start, serial = 0;
-    const next = () => {
-        state = (state + 0x6d2b79f5) | 0;
-        let t = Math.imul(state ^ (state >>> 15), 1 | state);
-        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
+    let serial = 0;
+    const next = randomOf(start);
     const below = (n) => Math.floor(next() * n);
     return { below, chance: (p) => next() < p, pick: (list) => list[below(list.length)], name: () => `word ${start} ${serial++}` };
 }

@@ -1,4 +1,4 @@
-// One Hubbub and one browser for every test of this folder: all.test.js runs them all; each file also runs by itself.
+// One Hubbub and one browser for every test of this folder: web.test.js runs them all; each file also runs by itself.
 import { after, before } from 'node:test';
 import { Hubbub } from '../e2e/harness.js';
 import { launch, webEnv } from './browser.js';

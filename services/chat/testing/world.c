@@ -79,6 +79,25 @@ static struct db_rows *run(const char *sql, const struct db_param *params, size_
     return rows;
 }
 
+int world_run(const char *name, const struct world_test *tests, size_t n)
+{
+    Suite *suite = suite_create(name);
+    for (size_t i = 0; i < n; i++) {
+        TCase *tc = tcase_create(tests[i].name);
+        tcase_set_timeout(tc, 60);
+        tcase_add_test(tc, tests[i].test);
+        suite_add_tcase(suite, tc);
+    }
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    world_start();
+    srunner_run_all(runner, CK_NORMAL);
+    world_stop();
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+
 void world_clear(void)
 {
     run("TRUNCATE users, guilds, applications, tokens, feeds, feed_entries, messages, send_keys CASCADE", NULL, 0);

@@ -5,6 +5,7 @@
 #include "services/chat/chat.h"
 #include "services/chat/handlers.h"
 #include "services/chat/testing/fake_call.h"
+#include <check.h>
 
 extern struct chat *world;
 
@@ -12,6 +13,13 @@ extern struct chat *world;
 void world_start(void);
 /* Ends the chat; the data stays. */
 void world_stop(void);
+struct world_test {
+    const char *name;
+    const TTest *test;
+};
+/* A suite's main: starts the world, runs each test in this process (one PostgreSQL, threads of the service) for at most 60 s, stops it. Returns what
+ * main returns. */
+int world_run(const char *suite, const struct world_test *, size_t n);
 /* Empties every table, the feeds too. */
 void world_clear(void);
 
