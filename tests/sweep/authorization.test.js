@@ -104,6 +104,7 @@ function refused(route) {
 for (const route of all.filter((r) => table[key(r)])) {
     test(key(route), { timeout: 60_000 }, async () => {
         const s = await newScene();
+        await table[key(route)].ready?.(s);
         const faults = new Faults();
         // Refused: nothing changes, the owner hears nothing.
         const quiet = await settle('owner');
