@@ -37,7 +37,7 @@ enum {
     DEPENDENCIES_MS = 15000,
     PATIENCE_MS = 30000,   /* of waiting before people are told what is missing */
     GRACE_MS = 15000,      /* of stopping before a process is killed; services promise 10 s */
-    RESTART_GRACE_MS = 90000, /* a gateway with many sessions sends them away one by one */
+    DRAIN_GRACE_MS = 90000, /* of a gateway: it sends its sessions away by HUBBUB_DRAIN_PER_SECOND */
     EXIT_WRONG_CONFIG = 2, /* of a service: starting it again would not help */
 };
 
@@ -214,7 +214,7 @@ static void restart_one(struct supervisor *v, struct service *s, int64_t now_ms)
         return;
     }
     v->restarting_starts = s->process.starts;
-    process_restart(&s->process, now_ms, RESTART_GRACE_MS);
+    process_restart(&s->process, now_ms, DRAIN_GRACE_MS);
 }
 
 static void begin_restart(struct supervisor *v, bool gateways_only, int64_t now_ms)
@@ -231,7 +231,7 @@ static void restart_goes_on(struct supervisor *v, int64_t now_ms)
     if (s && s->process.starts > v->restarting_starts && all_ready(v))
         restart_one(v, find_next(v, s + 1), now_ms);
     else if (s && s->process.starts == v->restarting_starts && s->process.state == PROCESS_RUNNING)
-        process_restart(&s->process, now_ms, RESTART_GRACE_MS); /* it was just starting when its turn came */
+        process_restart(&s->process, now_ms, DRAIN_GRACE_MS); /* it was just starting when its turn came */
 }
 
 /* ---- Stopping -------------------------------------------------------------------------------------------------------- */
@@ -247,7 +247,7 @@ static void stop_phase(struct supervisor *v, int64_t now_ms)
 {
     for EACH_SERVICE(v, s)
         if (s->phase == v->phase)
-            process_stop(&s->process, now_ms, GRACE_MS);
+            process_stop(&s->process, now_ms, v->phase == PHASE_GATEWAYS ? DRAIN_GRACE_MS : GRACE_MS);
 }
 
 static void begin_stop(struct supervisor *v, int exit_status, int64_t now_ms)
