@@ -162,7 +162,13 @@ describe('limits by default, two gateways', () => {
         const bot = await up.hub.bot(owner, { guild });
         const starts = async () => (await bot.get('/gateway/bot')).session_start_limit;
         assert.deepEqual(await starts(), { total: 1000, remaining: 1000, reset_after: 86_400_000, max_concurrency: 16 }, 'no session yet');
-        const sockets = [await bot.connect({ gateway: 0 }), await bot.connect({ gateway: 1 })];
+        // The first two of one bucket: shards of other buckets may identify at once, over both gateways.
+        const sockets = [await bot.connect({ gateway: 0, identify: { shard: [0, 18] } }), await bot.connect({ gateway: 1, identify: { shard: [1, 18] } })];
+        const late = up.hub.socket({ gateway: 1 });
+        await late.op(Op.HELLO);
+        late.identify(bot.secret, { shard: [16, 18] });
+        assert.equal((await late.op(Op.INVALID_SESSION)).d, false, 'shard 16 is in the bucket of shard 0');
+        await late.close();
         const { total, remaining, reset_after } = await starts();
         assert.deepEqual([total, remaining], [1000, 998]);
         assert.ok(reset_after > 86_000_000 && reset_after < 86_400_000);
@@ -175,6 +181,58 @@ describe('limits by default, two gateways', () => {
         await resumed.event('RESUMED');
         assert.equal((await starts()).remaining, 998);
         await Promise.all([resumed.close(), sockets[1].close()]);
+    });
+
+    // Opens n sessions at once, one after the other gateway of those named. {open, refused}
+    const openMany = async (person, n, ...at) => {
+        const open = [], refused = [];
+        await Promise.all(Array.from({ length: n }, async (_, i) => {
+            const socket = up.hub.socket({ gateway: at[i % at.length] });
+            await socket.op(Op.HELLO);
+            socket.identify(person.token, { intents: 1 });
+            await Promise.race([socket.event('READY', undefined, { ms: 30_000 }).then((f) => { socket.ready = f.d; }, () => {}), socket.closed]);
+            if (socket.closeCode === undefined) return open.push(socket);
+            assert.equal(socket.closeCode, 4015);
+            refused.push(socket);
+        }));
+        return { open, refused };
+    };
+    const closeAll = (sockets) => Promise.all(sockets.map((s) => s.close()));
+
+    test('a person has fifty sessions over both gateways, and one that moves keeps its place', async () => {
+        const person = await up.hub.register();
+        const { open, refused } = await openMany(person, 70, 0, 1);
+        assert.deepEqual([open.length, refused.length], [50, 20]);
+        const [moving] = open.splice(0, 1);
+        moving.destroy();
+        await moving.closed;
+        const seats = () => Number(up.hub.redis('ZCARD', `seats:${person.id}`));
+        await until('its seat is free', () => seats() === 49);
+        const moved = up.hub.socket({ gateway: moving.ws.url.includes(up.hub.gateways[0]) ? 1 : 0 });
+        await moved.op(Op.HELLO);
+        moved.resume(person.token, moving.ready.session_id, moving.seq);
+        await moved.event('RESUMED');
+        await until('it has a seat again', () => seats() === 50);
+        assert.equal((await openMany(person, 2, 0, 1)).refused.length, 2);
+        await closeAll([moved, open.pop()]);
+        await until('two seats are free', () => seats() === 48);
+        const again = await openMany(person, 4, 0, 1);
+        assert.equal(again.open.length, 2);
+        await closeAll([...open, ...again.open]);
+    });
+
+    test('without Redis each gateway counts a person\'s sessions itself', async () => {
+        const person = await up.hub.register();
+        up.hub.signal('redis-1', 'SIGSTOP');
+        try {
+            const here = await openMany(person, 55, 0);
+            assert.equal(here.open.length, 50);
+            const there = await openMany(person, 2, 1);
+            assert.equal(there.open.length, 2);
+            await closeAll([...here.open, ...there.open]);
+        } finally {
+            up.hub.signal('redis-1', 'SIGCONT');
+        }
     });
 
     test('a Redis that hangs: still limited, and nobody waits', async () => {

@@ -348,7 +348,8 @@ uint64_t fake_hoist(struct fake_world *w, unsigned guild, unsigned role, int pos
     return fake_set_role_permissions(w, guild, role, w->guilds[guild].role_permissions[role]);
 }
 
-/* ---- The town ----------------------------------------------------------------------------------------------------- */
+/* ---- The town -----------------------------------------------------------------------------------------------------
+ */
 
 static Hubbub__V1__Member *make_resident(unsigned resident, const char *nick, unsigned roles)
 {
@@ -1145,10 +1146,17 @@ static void io_presence_moved(void *user, const char *session_id)
     ((struct fake_world *)user)->presences_moved++;
 }
 
-static void io_open(void *user, uint64_t ticket, const char *token, bool identify)
+static void io_open(void *user, uint64_t ticket, const struct hub_opening *o)
 {
-    ((struct fake_world *)user)->identifies += identify;
-    ask(user, QUESTION_OPEN, ticket)->token = memory_strdup(token);
+    ((struct fake_world *)user)->identifies += o->identify;
+    ask(user, QUESTION_OPEN, ticket)->token = memory_strdup(o->token);
+}
+
+static void io_seat(void *user, uint64_t user_id, const char *session_id, bool taken)
+{
+    struct fake_world *w = user;
+    w->seats_taken += taken;
+    w->seats_left += !taken;
 }
 
 static void io_member(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user_id)
@@ -1307,6 +1315,7 @@ static void add_gateway(struct fake_world *w)
                         .read = io_read,
                         .snapshot = io_snapshot,
                         .open = io_open,
+                        .seat = io_seat,
                         .member = io_member,
                         .members = io_members,
                         .presences = io_presences,

@@ -154,16 +154,16 @@ struct fake_world {
     struct fake_client *clients[FAKE_CLIENTS];
     unsigned n_clients;
     unsigned read_limit;
-    unsigned crowd; /* guild 0 has as many more members, with ids after CROWD, whom only a search finds */
+    unsigned crowd;             /* guild 0 has as many more members, with ids after CROWD, whom only a search finds */
     struct fake_resident *town; /* ids from TOWN on */
     unsigned n_town;
-    bool quiet;     /* questions wait for fake_answer(); else fake_run() answers all */
-    bool deaf;      /* nothing reaches the bus */
+    bool quiet; /* questions wait for fake_answer(); else fake_run() answers all */
+    bool deaf;  /* nothing reaches the bus */
     unsigned asked[QUESTION_KINDS];
     void (*on_turn)(struct fake_world *); /* after every call of the hub; may be NULL */
     void *on_turn_user;
     Hubbub__V1__SessionPresence *last_presence;
-    unsigned commands, presences_moved, identifies;
+    unsigned commands, presences_moved, identifies, seats_taken, seats_left;
     bool redis_away;         /* no tick is kept or found */
     struct fake_tick *ticks; /* the newest first */
     unsigned taken_from;     /* the gateway that gave the best answer to the last QUESTION_TAKE */

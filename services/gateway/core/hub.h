@@ -28,7 +28,7 @@ struct hub_payload {
     bool ephemeral; /* typing, presence: own small cap in a ring */
     bool snapshot;  /* READY, GUILD_CREATE: a ring lets go of it once the client has acknowledged it */
     size_t len;
-    bool transient; /* not kept for a replay: what it tells is told anew after RESUMED */
+    bool transient;   /* not kept for a replay: what it tells is told anew after RESUMED */
     void *edge_cache; /* the edge's: e.g. the compressed form, made once; freed by hub_io.payload_free */
     char data[];
 };
@@ -41,14 +41,23 @@ struct hub_identity {
     uint64_t user_id;
     bool bot, admin;
 };
+/* A session that is about to open. */
+struct hub_opening {
+    const char *token, *session_id;
+    int32_t shard; /* 0 when it has none */
+    bool identify; /* false: it moves here, and was counted before */
+};
+enum { HUB_USER_SESSIONS_MAX = 50, HUB_SEAT_REFRESH_MS = 20000 };
 struct hub_io {
     void *user;
     /* Questions to chat and presence. The answer comes by hub_on_*() with the same ticket, always, later. */
     void (*heads)(void *user, uint64_t ticket, bool has_token, uint64_t token);
     void (*read)(void *user, uint64_t ticket, uint64_t scope_id, uint64_t after);
     void (*snapshot)(void *user, uint64_t ticket, uint64_t guild_id, const uint64_t *user_ids, size_t n);
-    /* identify: false when the session moves here and was counted before. */
-    void (*open)(void *user, uint64_t ticket, const char *token, bool identify);
+    void (*open)(void *user, uint64_t ticket, const struct hub_opening *);
+    /* A person's session has a socket (told again every HUB_SEAT_REFRESH_MS), or has none any more: the rim counts them
+     * over all gateways, and refuses to open another past HUB_USER_SESSIONS_MAX. */
+    void (*seat)(void *user, uint64_t user_id, const char *session_id, bool taken);
     void (*member)(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user_id);
     void (*members)(void *user, uint64_t ticket, const Hubbub__V1__SearchMembersRequest *);
     void (*presences)(void *user, uint64_t ticket, const uint64_t *user_ids, size_t n);
@@ -110,8 +119,9 @@ bool hub_wants_compression(const struct hub_connection *);
 void hub_on_heads(struct hub *, uint64_t ticket, status st, const Hubbub__V1__HeadsResponse *, int64_t now_ms);
 void hub_on_read(struct hub *, uint64_t ticket, status st, const Hubbub__V1__ReadFeedResponse *, int64_t now_ms);
 void hub_on_snapshot(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SnapshotResponse *, int64_t now_ms);
-/* Open with ST_RATE_LIMITED: op 9 false, the bot identifies too often. */
-void hub_on_open(struct hub *, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *, int64_t now_ms);
+/* Open with ST_RATE_LIMITED: op 9 false, the bot identifies too often; with ST_MAX_SESSIONS: 4015. True: a person's
+ * session opens, and has the seat that was counted for it; else it is free again. */
+bool hub_on_open(struct hub *, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *, int64_t now_ms);
 void hub_on_member(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *, int64_t now_ms);
 void hub_on_members(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SearchMembersResponse *,
                     int64_t now_ms);
@@ -160,5 +170,6 @@ struct hub_stats {
     uint64_t list_updates, list_rebuilds, list_pages, list_rows_refused;
     uint64_t dispatched, resumed, identified, gaps, reads, resets, ring_evictions, invalid_sessions;
     uint64_t moved_in, moved_out, moves_failed, claimed;
+    uint64_t refused_sessions;
 };
 void hub_stats(const struct hub *, struct hub_stats *ret);

@@ -79,7 +79,9 @@ START_TEST(a_session_is_resumed_elsewhere_exactly)
     ck_assert_uint_eq(stats_of(0).sessions, 1);
     ck_assert_uint_eq(stats_of(1).moved_in, 1);
     ck_assert_uint_eq(w->presences_moved, 1);
-    ck_assert_uint_eq(w->identifies, 2); /* a resume is none */
+    ck_assert_uint_eq(w->identifies, 2);  /* a resume is none */
+    ck_assert_uint_eq(w->seats_left, 1);  /* as a was cut */
+    ck_assert_uint_eq(w->seats_taken, 1); /* ... and b has it, unasked */
 }
 END_TEST
 

@@ -288,11 +288,19 @@ void sessions_reap(struct hub *h)
     }
 }
 
+static void leave_seat(struct hub *h, struct session *x)
+{
+    if (x->seated_at)
+        h->io.seat(h->io.user, x->identity.user_id, x->id, false);
+    x->seated_at = 0;
+}
+
 void session_detach(struct hub *h, struct session *x)
 {
     if (x->connection)
         x->connection->session = NULL;
     x->connection = NULL;
+    leave_seat(h, x);
     x->detached_at = h->now;
     if (x->state != SESSION_OPEN && x->state != SESSION_FROZEN)
         session_end(h, x);
@@ -312,6 +320,7 @@ void session_end(struct hub *h, struct session *x)
     if (x->ticket)
         x->ticket->session = NULL;
     x->ticket = NULL;
+    leave_seat(h, x);
     members_forget(h, x);
     if (x->presence_shown)
         show_presence(h, x, true);
@@ -467,13 +476,20 @@ static uint16_t check_intents(const struct session *x)
     return 0;
 }
 
+/* What is known here; of other gateways, the rim knows. */
 static unsigned connected_sessions(const struct user *u)
 {
     unsigned n = 0;
     const struct session *x;
     DL_FOREACH2(u->sessions, x, next_of_user)
-    n += x->connection && x->state == SESSION_OPEN;
+    n += x->connection && (x->state == SESSION_OPEN || x->state == SESSION_GATHERING);
     return n;
+}
+
+static void fail_full(struct hub *h, struct session *x)
+{
+    h->stats.refused_sessions++;
+    fail(h, x, 4015, "Too many sessions");
 }
 
 /* ---- Opening
@@ -485,7 +501,8 @@ static void ask_open(struct hub *h, struct session *x)
     t->session = x;
     x->ticket = t;
     session_set_state(h, x, SESSION_ASKED);
-    h->io.open(h->io.user, t->id, x->token, !x->move);
+    struct hub_opening o = {.token = x->token, .session_id = x->id, .shard = x->shard, .identify = !x->move};
+    h->io.open(h->io.user, t->id, &o);
 }
 
 /* Asks those whose turn it is; gives up on those that waited too long. */
@@ -586,10 +603,12 @@ static void fold_open(struct hub *h, struct session *x, const struct ticket *t,
     }
     if (!x->user)
         x->user = user_watch(h, x->identity.user_id, x);
-    if (!x->identity.bot && !x->move && connected_sessions(x->user) >= USER_SESSIONS_MAX) {
-        fail(h, x, 4015, "Too many sessions");
+    if (!x->identity.bot && !x->move && connected_sessions(x->user) >= HUB_USER_SESSIONS_MAX) {
+        fail_full(h, x);
         return;
     }
+    if (!x->identity.bot && !x->move)
+        x->seated_at = h->now;
     if (!hold_all(h, x, t, r)) {
         fail(h, x, 4000, "Try again later");
         return;
@@ -605,7 +624,7 @@ static bool is_refusal(status st)
     return st == ST_UNAUTHORIZED || st == ST_INVALID_TOKEN || st == ST_UNKNOWN_TOKEN;
 }
 
-void hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *r, int64_t now_ms)
+bool hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *r, int64_t now_ms)
 {
     h->now = now_ms;
     struct ticket *t = ticket_take(h, ticket, TICKET_OPEN);
@@ -615,6 +634,9 @@ void hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__Op
         fail(h, x, 4004, "Authentication failed");
     } else if (x && st == ST_RATE_LIMITED) { /* too many IDENTIFYs */
         session_invalidate(h, x);
+    } else if (x && st == ST_MAX_SESSIONS) {
+        x->ticket = NULL;
+        fail_full(h, x);
     } else if (t) {
         bool good = cursor_accept(h, st, r ? r->generation : NULL) && r->identity && r->user;
         x = t->session; /* a new generation restarted it */
@@ -625,8 +647,10 @@ void hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__Op
         else if (x)
             session_restart(h, x);
     }
+    bool seated = x && x->seated_at;
     ticket_free(t);
     hub_settle(h);
+    return seated;
 }
 
 /* ---- READY
@@ -866,11 +890,23 @@ void session_resume(struct hub *h, struct hub_connection *c, const Hubbub__V1__R
 /* ---- Time
  * -------------------------------------------------------------------------------------------------------------- */
 
+/* One that was resumed, or moved here, takes its seat unasked. */
+static void refresh_seat(struct hub *h, struct session *x)
+{
+    if (x->identity.bot || !x->connection || x->arrival || x->state != SESSION_OPEN)
+        return;
+    if (x->seated_at && h->now - x->seated_at < HUB_SEAT_REFRESH_MS)
+        return;
+    x->seated_at = h->now;
+    h->io.seat(h->io.user, x->identity.user_id, x->id, true);
+}
+
 void sessions_check(struct hub *h)
 {
     struct session *x, *next;
     DL_FOREACH_SAFE(h->sessions, x, next)
     {
+        refresh_seat(h, x);
         if (x->connection || x->arrival || (x->state != SESSION_OPEN && x->state != SESSION_FROZEN))
             continue;
         int64_t gone = h->now - x->detached_at;

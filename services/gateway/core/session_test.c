@@ -259,6 +259,51 @@ START_TEST(a_user_has_at_most_fifty_sessions)
 }
 END_TEST
 
+START_TEST(a_seat_is_a_persons_socket)
+{
+    struct fake_client *a = fake_open(w, 0);
+    ck_assert_uint_eq(w->seats_taken, 0); /* it was counted as it opened */
+    fake_run(w, 19000);
+    ck_assert_uint_eq(w->seats_taken, 0);
+    fake_send(a, "{\"op\":1,\"d\":null}");
+    fake_run(w, 2000);
+    ck_assert_uint_eq(w->seats_taken, 1);
+    fake_cut(a, 0);
+    ck_assert_uint_eq(w->seats_left, 1);
+    fake_run(w, 25000);
+    ck_assert_uint_eq(w->seats_taken, 1);
+    struct fake_client *b = fake_connect(w);
+    fake_resume(b, a, a->seq);
+    fake_run(w, 500);
+    ck_assert_uint_eq(w->seats_taken, 2);
+    fake_cut(b, 1000);
+    ck_assert_uint_eq(w->seats_left, 2);
+    become_bot(1, 0);
+    struct fake_client *bot = identify("{\"token\":\"token-1-0\",\"intents\":0}");
+    fake_run(w, 21000);
+    fake_cut(bot, 1000);
+    ck_assert_uint_eq(w->seats_taken + w->seats_left, 4);
+}
+END_TEST
+
+START_TEST(fifty_sessions_are_counted_while_they_open)
+{
+    struct fake_client *all[60];
+    for (unsigned i = 0; i < 60; i++) {
+        all[i] = fake_connect(w);
+        fake_identify(all[i], 0);
+    }
+    fake_run(w, 500);
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 60; i++)
+        refused += all[i]->close_code == 4015;
+    ck_assert_uint_eq(refused, 10);
+    struct hub_stats st;
+    hub_stats(w->hub, &st);
+    ck_assert_uint_eq(st.refused_sessions, 10);
+}
+END_TEST
+
 START_TEST(a_full_gateway_throttles_by_invalid_session)
 {
     struct fake_client *c = NULL;
@@ -824,6 +869,8 @@ int main(void)
         frames_have_a_size_limit,
         frames_have_a_rate_limit,
         a_user_has_at_most_fifty_sessions,
+        a_seat_is_a_persons_socket,
+        fifty_sessions_are_counted_while_they_open,
         a_full_gateway_throttles_by_invalid_session,
         resume_replays_exactly,
         resume_of_what_is_not_there_is_invalid,

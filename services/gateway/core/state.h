@@ -51,7 +51,6 @@ enum {
     TICK_PHASES = 10,        /* a session is ticked in every tenth of hub.c's slow checks: once a second */
     TICK_REFRESH_MS = 60000, /* also when nothing was sent: a tick does not last for ever */
     SNAPSHOT_USERS_MAX = 1000,
-    USER_SESSIONS_MAX = 50,
     TOKEN_BYTES_MAX = 256,
     RECONNECT_GRACE_MS = 5000,
 };
@@ -196,7 +195,7 @@ struct hold {
     uint64_t *watched;             /* whose presence is subscribed to, sorted */
     size_t n_watched;
     struct catchup *catchup;
-    struct list_view *views; /* member lists that are looked at */
+    struct list_view *views;   /* member lists that are looked at */
     struct view_class *before; /* while an entry that decides views is applied */
     struct hold *prev, *next;  /* scope.holds */
     struct hold *prev_catchup, *next_catchup;
@@ -234,6 +233,7 @@ struct session {
     int32_t large_threshold, shard, n_shards; /* n_shards 0: not sharded */
     int version;
     int64_t identified_at, not_before, detached_at;
+    int64_t seated_at; /* when io.seat was last told, or the opening counted; 0: it has no seat */
     unsigned backoff_ms;
     struct ticket *ticket;
     Hubbub__V1__OpenSessionResponse *opened; /* until READY */

@@ -271,9 +271,8 @@ void admit_read_starts(struct exchange *x, void (*go)(struct exchange *))
 
 struct admit_starts admit_starts_of(const struct exchange *x)
 {
-    enum { DAY_MS = 86400000, TOTAL = 1000, CONCURRENCY = 16 };
-    const struct ratelimit_limit *together = &x->edge->limits->of[RATELIMIT_CONCURRENCY];
-    int64_t max_concurrency = together->count ? together->count : CONCURRENCY;
+    enum { DAY_MS = 86400000, TOTAL = 1000 };
+    int64_t max_concurrency = ratelimit_identify_buckets();
     if (!x->admission.ask.n) /* it is off */
         return (struct admit_starts){TOTAL, TOTAL, DAY_MS, max_concurrency};
     const struct ratelimit_rule *r = &x->admission.ask.rules[0];
@@ -281,10 +280,11 @@ struct admit_starts admit_starts_of(const struct exchange *x)
     return (struct admit_starts){r->limit.count, left > 0 ? left : 0, wait > 0 ? wait : 0, max_concurrency};
 }
 
-void admit_identify(struct edge *e, uint64_t user_id, struct limit_ask *ask)
+void admit_identify(struct edge *e, uint64_t user_id, int32_t shard, struct limit_ask *ask)
 {
     struct ratelimit_rule day = starts_rule(e, user_id, RATELIMIT_IDENTIFY, "identify"),
                           together = starts_rule(e, user_id, RATELIMIT_CONCURRENCY, "identify.concurrency");
+    ratelimit_key_add_number(&together.key, (uint64_t)(shard % ratelimit_identify_buckets()));
     ask->n = 0;
     limit_ask_add(ask, &day);
     limit_ask_add(ask, &together);

@@ -42,6 +42,6 @@ struct admit_starts {
 };
 void admit_read_starts(struct exchange *, void (*go)(struct exchange *));
 struct admit_starts admit_starts_of(const struct exchange *);
-/* Counts one; ask->counted tells, in ask->done, whether it may open. */
-void admit_identify(struct edge *, uint64_t user_id, struct limit_ask *);
+/* Counts one, of the bot's day and of the shard's bucket; ask->counted tells, in ask->done, whether it may open. */
+void admit_identify(struct edge *, uint64_t user_id, int32_t shard, struct limit_ask *);
 void admit_count_refused_identify(void);

@@ -10,6 +10,7 @@
 #include "services/gateway/edge/identity.h"
 #include "services/gateway/edge/peers.h"
 #include "services/gateway/edge/rim.h"
+#include "services/gateway/edge/seats.h"
 #include "services/gateway/edge/socket.h"
 #include "services/gateway/edge/static.h"
 #include "services/gateway/edge/ticks.h"
@@ -87,6 +88,8 @@ static struct core_metric {
     NUMBER(COUNTER, "invalid_sessions_total", "op 9 sent", invalid_sessions),
     NUMBER(COUNTER, "sessions_moved_in_total", "Sessions that came from another gateway", moved_in),
     NUMBER(COUNTER, "sessions_moved_out_total", "Sessions that another gateway took", moved_out),
+    NUMBER(COUNTER, "sessions_refused_total", "IDENTIFYs of people who have the most sessions already",
+           refused_sessions),
     NUMBER(COUNTER, "sessions_claimed_total", "Sessions resumed from their last tick, after a kill", claimed),
     NUMBER(COUNTER, "session_moves_failed_total", "Tries to move a session that came to nothing", moves_failed),
 #undef NUMBER
@@ -300,10 +303,11 @@ bool edge_start(struct edge *e)
     e->media = rpc_group_create(e->rpc, e->config->media_targets);
     e->peers = peers_create(e);
     e->ticks = ticks_create(e);
+    e->seats = seats_create(e->loop, e->config->redis_url, SEATS_LEASE_MS);
     e->rim = rim_create(e);
     e->flush = flush_create(e, e->config->io_uring);
     e->bus = bus_subscriber_create(e->loop, e->config->redis_url, &events, e);
-    if (!e->bus || !e->ticks || !admit_start(e) || !socket_context_create(e))
+    if (!e->bus || !e->ticks || !e->seats || !admit_start(e) || !socket_context_create(e))
         return false;
     e->hub = make_hub(e);
     start_handles(e);

@@ -58,6 +58,7 @@ struct identity_cache;
 struct limits;
 struct peers;
 struct peer_door;
+struct seats;
 struct ticks;
 struct rim;
 struct router;
@@ -85,6 +86,7 @@ struct edge {
     struct peers *peers; /* NULL: there are none */
     struct peer_door *peer_door;
     struct ticks *ticks;
+    struct seats *seats;
     struct wheel wheel;
     struct edge_listener listeners[EDGE_LISTENERS_MAX];
     unsigned n_listeners;

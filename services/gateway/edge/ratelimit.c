@@ -31,7 +31,7 @@ static const struct config_option options[] = {
     LIMIT(LOGIN_ACCOUNT, "200/3600", "Logins into one account from all addresses"),
     LIMIT(IDENTIFY, "1000/86400", "IDENTIFYs of a bot, told by /gateway/bot"),
     {"HUBBUB_IDENTIFY_CONCURRENCY", CONFIG_INT, &concurrency, "16", 1, 1000, NULL,
-     "IDENTIFYs of a bot within 5 s (max_concurrency)"},
+     "Shards of a bot that may identify within 5 s (max_concurrency)"},
 };
 const struct config_table ratelimit_options = {options, sizeof options / sizeof options[0]};
 
@@ -71,10 +71,15 @@ const char *ratelimit_read_options(struct ratelimit_limit ret[RATELIMIT_CLASSES]
         if (!ratelimit_parse(*text, &ret[text - texts]))
             return options[i].name;
     }
-    ret[RATELIMIT_CONCURRENCY] = (struct ratelimit_limit){concurrency, CONCURRENCY_WINDOW_MS};
+    ret[RATELIMIT_CONCURRENCY] = (struct ratelimit_limit){1, CONCURRENCY_WINDOW_MS};
     if (!strcmp(mode, "off"))
         memset(ret, 0, RATELIMIT_CLASSES * sizeof *ret);
     return NULL;
+}
+
+int64_t ratelimit_identify_buckets(void)
+{
+    return concurrency;
 }
 
 /* ---- Rules ----------------------------------------------------------------------------------------------------- */

@@ -24,7 +24,7 @@ enum ratelimit_class {
     RATELIMIT_LOGIN_TRIES,   /* logins into one account, of an address */
     RATELIMIT_LOGIN_ACCOUNT, /* logins into one account, of all addresses */
     RATELIMIT_IDENTIFY,      /* IDENTIFYs of a bot */
-    RATELIMIT_CONCURRENCY,   /* IDENTIFYs of a bot at a time */
+    RATELIMIT_CONCURRENCY,   /* IDENTIFYs of a bot at a time, of each bucket of its shards */
     RATELIMIT_CLASSES
 };
 struct ratelimit_limit {
@@ -35,6 +35,8 @@ struct ratelimit_limit {
 extern const struct config_table ratelimit_options;
 /* What the options say. "10/5" is ten in five seconds, "off" none. NULL: all is well, else the option that is wrong. */
 const char *ratelimit_read_options(struct ratelimit_limit ret[RATELIMIT_CLASSES]) MUST_CHECK;
+/* max_concurrency: a shard is in the bucket of its number modulo this. */
+int64_t ratelimit_identify_buckets(void);
 bool ratelimit_parse(const char *text, struct ratelimit_limit *ret) MUST_CHECK;
 
 /* The class of a row of the route table. */

@@ -10,6 +10,7 @@
 #include "lib/base/log.h"
 #include "services/gateway/edge/admit.h"
 #include "services/gateway/edge/peers.h"
+#include "services/gateway/edge/seats.h"
 #include "services/gateway/edge/socket.h"
 #include "services/gateway/edge/ticks.h"
 #include <inttypes.h>
@@ -57,6 +58,15 @@ void rim_destroy(struct rim *r)
 
 /* ---- Questions ------------------------------------------------------------------------------------------------- */
 
+static void call(struct rpc_group *group, uint64_t key, const struct rpc_method *method,
+                 const ProtobufCMessage *request, int64_t timeout_ms, rpc_done_fn *done, void *user)
+{
+    char id[33];
+    edge_request_id(id);
+    struct rpc_identity who = {.request_id = id};
+    rpc_call(group, key, method, request, &who, timeout_ms, done, user);
+}
+
 struct question {
     struct edge *edge;
     uint64_t ticket;
@@ -69,10 +79,7 @@ static void ask(struct rim *r, struct rpc_group *group, uint64_t key, const stru
     if (!q)
         log_fatal("out of memory");
     *q = (struct question){r->edge, ticket};
-    char id[33];
-    edge_request_id(id);
-    struct rpc_identity who = {.request_id = id};
-    rpc_call(group, key, method, request, &who, timeout_ms, done, q);
+    call(group, key, method, request, timeout_ms, done, q);
 }
 
 /* One answer a question; `name` picks hub_on_<name> and the type. */
@@ -91,19 +98,24 @@ ANSWER(member, Hubbub__V1__GetMemberResponse)
 ANSWER(members, Hubbub__V1__SearchMembersResponse)
 ANSWER(presences, Hubbub__V1__GetPresencesResponse)
 
-/* A bot's session opens once its IDENTIFY is counted; the answer is copied, for it has to wait. */
+/* ---- Opening ---------------------------------------------------------------------------------------------------- */
+
+/* A session opens once it is counted: a bot's under its IDENTIFYs, a person's under those that have a socket. One that
+ * moves here was counted when it began. */
 struct opening {
-    struct limit_ask ask;
-    struct question *question;
+    struct edge *edge;
+    uint64_t ticket, user_id;
     struct arena *arena; /* where this is, too */
-    const Hubbub__V1__OpenSessionResponse *response;
+    struct hub_opening of;
+    struct limit_ask ask;
+    const Hubbub__V1__OpenSessionResponse *response; /* a copy: it waits */
 };
 
-static void end_open(struct question *q, status st, const Hubbub__V1__OpenSessionResponse *response)
+static bool end_open(struct opening *o, status st, const Hubbub__V1__OpenSessionResponse *response)
 {
-    hub_on_open(q->edge->hub, q->ticket, st, response, clock_mono_ms());
-    edge_touch(q->edge);
-    free(q);
+    bool seated = hub_on_open(o->edge->hub, o->ticket, st, response, clock_mono_ms());
+    edge_touch(o->edge);
+    return seated;
 }
 
 static void on_counted(struct limit_ask *ask)
@@ -111,36 +123,63 @@ static void on_counted(struct limit_ask *ask)
     struct opening *o = (struct opening *)((char *)ask - offsetof(struct opening, ask));
     if (!ask->counted)
         admit_count_refused_identify();
-    end_open(o->question, ask->counted ? ST_OK : ST_RATE_LIMITED, ask->counted ? o->response : NULL);
+    end_open(o, ask->counted ? ST_OK : ST_RATE_LIMITED, ask->counted ? o->response : NULL);
     arena_destroy(o->arena);
 }
 
-static void count_opening(struct question *q, const ProtobufCMessage *response, uint64_t user_id)
+static void on_seated(void *user, bool seated)
 {
-    struct arena *arena = arena_create(0);
-    struct opening *o = ARENA_NEW(arena, struct opening);
+    struct opening *o = user;
+    if (!end_open(o, seated ? ST_OK : ST_MAX_SESSIONS, seated ? o->response : NULL) && seated)
+        seats_leave(o->edge->seats, o->user_id, o->of.session_id);
+    arena_destroy(o->arena);
+}
+
+static void count_opening(struct opening *o, const ProtobufCMessage *response)
+{
     size_t n = protobuf_c_message_get_packed_size(response);
-    uint8_t *packed = arena_alloc(arena, n);
+    uint8_t *packed = arena_alloc(o->arena, n);
     protobuf_c_message_pack(response, packed);
-    *o = (struct opening){.ask.done = on_counted, .question = q, .arena = arena};
-    o->response = hubbub__v1__open_session_response__unpack(arena_protobuf(arena), n, packed);
-    admit_identify(q->edge, user_id, &o->ask);
+    o->response = hubbub__v1__open_session_response__unpack(arena_protobuf(o->arena), n, packed);
+    o->user_id = o->response->identity->user_id;
+    o->ask.done = on_counted;
+    if (o->response->identity->bot)
+        admit_identify(o->edge, o->user_id, o->of.shard, &o->ask);
+    else
+        seats_claim(o->edge->seats, o->user_id, o->of.session_id, HUB_USER_SESSIONS_MAX, on_seated, o);
 }
 
 static void on_open(void *user, const struct rpc_result *result)
 {
+    struct opening *o = user;
     const Hubbub__V1__OpenSessionResponse *r = (const Hubbub__V1__OpenSessionResponse *)result->response;
-    if (result->st == ST_OK && r->identity && r->identity->bot)
-        count_opening(user, result->response, r->identity->user_id);
-    else
-        end_open(user, result->st, r);
+    if (result->st == ST_OK && r->identity && o->of.identify) {
+        count_opening(o, result->response);
+    } else {
+        end_open(o, result->st, r);
+        arena_destroy(o->arena);
+    }
 }
 
-/* One that moves here was counted when it began. */
-static void on_reopen(void *user, const struct rpc_result *result)
+static void open_session(void *user, uint64_t ticket, const struct hub_opening *of)
 {
-    end_open(user, result->st, (const Hubbub__V1__OpenSessionResponse *)result->response);
+    struct rim *r = user;
+    struct arena *arena = arena_create(0);
+    struct opening *o = ARENA_NEW(arena, struct opening);
+    *o = (struct opening){.edge = r->edge, .ticket = ticket, .arena = arena, .of = *of};
+    o->of.session_id = arena_strdup(arena, of->session_id);
+    Hubbub__V1__OpenSessionRequest request = HUBBUB__V1__OPEN_SESSION_REQUEST__INIT;
+    request.token = (char *)of->token;
+    call(r->edge->chat, 0, &hubbub__v1__feeds__open_session__method, &request.base, 0, on_open, o);
 }
+
+static void seat(void *user, uint64_t user_id, const char *session_id, bool taken)
+{
+    struct rim *r = user;
+    (taken ? seats_keep : seats_leave)(r->edge->seats, user_id, session_id);
+}
+
+/* ---- Others ------------------------------------------------------------------------------------------------------ */
 
 static void heads(void *user, uint64_t ticket, bool has_token, uint64_t token)
 {
@@ -168,15 +207,6 @@ static void snapshot(void *user, uint64_t ticket, uint64_t guild_id, const uint6
     request.user_ids = (uint64_t *)user_ids;
     request.n_user_ids = n;
     ask(r, r->edge->chat, guild_id, &hubbub__v1__feeds__snapshot__method, &request.base, ticket, 0, on_snapshot);
-}
-
-static void open_session(void *user, uint64_t ticket, const char *token, bool identify)
-{
-    struct rim *r = user;
-    Hubbub__V1__OpenSessionRequest request = HUBBUB__V1__OPEN_SESSION_REQUEST__INIT;
-    request.token = (char *)token;
-    ask(r, r->edge->chat, 0, &hubbub__v1__feeds__open_session__method, &request.base, ticket, 0,
-        identify ? on_open : on_reopen);
 }
 
 static void member(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user_id)
@@ -446,6 +476,7 @@ void rim_fill_io(struct rim *r, struct hub_io *ret)
         .read = read_feed,
         .snapshot = snapshot,
         .open = open_session,
+        .seat = seat,
         .member = member,
         .members = members,
         .presences = presences,
