@@ -192,11 +192,14 @@ status direct_show_to_all(struct call *c, uint64_t channel_id)
     return st == ST_OK ? change_commit(ch) : st;
 }
 
-static void add_closed(struct call *c, struct change *ch, uint64_t user_id, Hubbub__V1__Channel *channel, bool left)
+/* left_at: the DM's own entry that says so; 0: the user is in it still. */
+static void add_closed(struct call *c, struct change *ch, uint64_t user_id, Hubbub__V1__Channel *channel,
+                       uint64_t left_at)
 {
     Hubbub__V1__DirectClosed *closed = PB_NEW(call_arena(c), Hubbub__V1__DirectClosed, hubbub__v1__direct_closed);
     closed->channel = channel;
-    PB_SET(closed, left, left);
+    PB_SET(closed, left, left_at > 0);
+    PB_SET(closed, position, left_at);
     change_add(ch, user_id, user_id, 0, ROWS_EVENT(call_arena(c), direct_closed, closed));
 }
 
@@ -209,7 +212,7 @@ static status hide(struct call *c, struct change *ch, const struct access *a, Hu
     if (st != ST_OK || !db_affected(r))
         return st;
     change_fence(ch, a->scope_id);
-    add_closed(c, ch, call_user(c), channel, false);
+    add_closed(c, ch, call_user(c), channel, 0);
     return ST_OK;
 }
 
@@ -256,14 +259,15 @@ status direct_rename(struct call *c, uint64_t channel_id, char *name, Hubbub__V1
 
 /* ---- Leaving a group --------------------------------------------------------------------------------------------- */
 
-static status tell_removal(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__User *user)
+static status tell_removal(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__User *user,
+                           uint64_t *ret_position)
 {
     Hubbub__V1__RecipientChanged *x =
         PB_NEW(call_arena(c), Hubbub__V1__RecipientChanged, hubbub__v1__recipient_changed);
     status st = messages_add_recipient_notice(c, ch, a, MESSAGE_RECIPIENT_REMOVE, user);
     PB_SET(x, channel_id, a->channel_id);
     x->user = user;
-    change_add(ch, a->scope_id, a->channel_id, 0, ROWS_EVENT(call_arena(c), recipient_remove, x));
+    *ret_position = change_add(ch, a->scope_id, a->channel_id, 0, ROWS_EVENT(call_arena(c), recipient_remove, x));
     change_fence(ch, a->scope_id);
     return st;
 }
@@ -290,6 +294,7 @@ status direct_remove(struct call *c, struct change *ch, const struct access *a, 
     struct db_rows *r;
     Hubbub__V1__Channel *channel;
     Hubbub__V1__User *user;
+    uint64_t left_at = 0;
     status st = direct_load(c, change_db(ch), a->channel_id, user_id, &channel);
     if (st == ST_OK)
         st = change_query(ch, &r, "DELETE FROM dm_recipients WHERE channel_id = $1 AND user_id = $2",
@@ -299,11 +304,11 @@ status direct_remove(struct call *c, struct change *ch, const struct access *a, 
     if (st == ST_OK)
         st = rows_load_user(c, change_db(ch), user_id, &user);
     if (st == ST_OK)
-        st = tell_removal(c, ch, a, user);
+        st = tell_removal(c, ch, a, user, &left_at);
     if (st == ST_OK && user_id == a->owner_id)
         st = follow_owner(c, ch, a);
     if (st == ST_OK)
-        add_closed(c, ch, user_id, channel, true);
+        add_closed(c, ch, user_id, channel, left_at);
     return st;
 }
 

@@ -331,6 +331,7 @@ START_TEST(test_group_goes_on_and_ends)
     ck_assert(owner == cast.ben || owner == cast.carl);
     ck_assert_uint_eq(world_entry(2)->event->channel_update->n_recipients, 2);
     ck_assert(world_entry(3)->event->direct_closed->left);
+    ck_assert_uint_eq(world_entry(3)->event->direct_closed->position, world_entry(1)->seq);
     ck_assert_int_eq(close_dm(cast.ben, group), ST_OK);
     ck_assert_int_eq(close_dm(cast.carl, group), ST_OK);
     ck_assert_int_eq(close_dm(cast.carl, group), ST_UNKNOWN_CHANNEL);

@@ -113,6 +113,24 @@ test('a session is resumed at the other gateway, exactly, and back; also with Re
     await socket.close();
 });
 
+test('a member list is followed on at the other gateway, without being asked for again', async () => {
+    const { owner, guild, channel } = await hub.guild();
+    const socket = await owner.connect({ gateway: 0 });
+    await socket.event('GUILD_CREATE');
+    socket.send({ op: 14, d: { guild_id: guild, channels: { [channel]: [[0, 99]] } } });
+    const rows = (d) => d.ops.find((op) => op.op === 'SYNC')?.items.length;
+    assert.equal(rows((await socket.event('GUILD_MEMBER_LIST_UPDATE')).d), 2); // the group's header, the owner
+    const { seq } = socket;
+    socket.destroy();
+    const next = await resumeAt(1, owner, socket.ready.session_id, seq);
+    await next.event('RESUMED');
+    assert.equal(rows((await next.event('GUILD_MEMBER_LIST_UPDATE')).d), 2);
+    const { code } = await owner.post(`/channels/${channel}/invites`);
+    await (await hub.register()).post(`/invites/${code}`);
+    await next.event('GUILD_MEMBER_LIST_UPDATE', (d) => d.member_count === 2 && d.ops.some((op) => op.op === 'INSERT'));
+    await next.close();
+});
+
 test('what cannot be resumed gets its answer at the other gateway too', async () => {
     const { owner } = await hub.guild(), stranger = await hub.register();
     const socket = await owner.connect({ gateway: 0 });

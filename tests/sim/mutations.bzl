@@ -18,8 +18,14 @@ MUTATIONS = [
     ("digest_token_advanced_early", "session.c", "cursor_rewind_token(h, xmin);", "(void)xmin;", "cursor_test"),
     ("truncation_unnoticed", "cursor.c", "if (r->head > s->applied && (r->n_entries == 0 || r->entries[0]->seq > s->applied + 1)) {", "if (r->n_entries > 0 && r->entries[0]->seq > s->applied + 1)\n        s->applied = r->entries[0]->seq - 1;\n    if (false) {", "simulation"),
     ("old_membership_believed", "session.c", "return m->known && s->state == SCOPE_LIVE && m->pos >= s->base;", "return m->known && s->state == SCOPE_LIVE;", "simulation"),
-    ("expelled_from_a_dm_and_still_told", "apply.c", "    struct session *x = hold->session;\n    hold_drop(h, hold);\n    tell_direct(h, x, &gone, false);", "    tell_direct(h, hold->session, &gone, false);", "simulation"),
+    ("expelled_from_a_dm_and_still_told", "apply.c", "    hold_detach(h, hold);\n    tell_direct(h, hold->session, &gone, false);", "    tell_direct(h, hold->session, &gone, false);", "simulation"),
+    ("a_group_shown_again_by_an_older_entry", "apply.c", "return direct && !direct->attached;", "return false;", "cursor_test"),
+    ("last_words_of_a_group_lost", "apply.c", "if (!direct || !direct->attached || hold_position(direct) >= d->position)", "if (true)", "simulation"),
+    # The generation of an answer is compared, and a newer one changes nothing until the digest.
+    ("newer_generation_ignored", "cursor.c", "        begin_generation(h, g, false, 0);\n        return false;", "        return false;", "cursor_test"),
     ("catch_up_forgotten", "session.c", "catchup_start(h, hold, position);", "(void)position;", "simulation"),
+    ("looks_stay_behind", "move.c", "lists_adopt(h, hold, p);", "(void)p;", "member_list_test"),
+    ("lists_told_while_moving_in", "member_list.c", "x->connection && !x->arrival && v->hold->attached", "x->connection && v->hold->attached", "member_list_test"),
     # Rows that come into a range from outside are not told.
     ("list_holes", "member_list.c", "if (k->at[i] && !row->updated)", "if (!row->updated)", "member_list_test"),
     ("list_of_all_to_all", "member_list.c", "return c && replica_views(r, class, c);", "return c && class;", "member_list_test"),

@@ -488,10 +488,16 @@ static void tell_direct(struct hub *h, struct session *x, Hubbub__V1__Channel *c
         send_event(h, x, &e, false);
 }
 
+/* Whether the group's own entry has put the user out, and the user's feed is still on its way to that. */
+static bool is_out(const struct hold *direct)
+{
+    return direct && !direct->attached;
+}
+
 /* The session gets what the DM has after the position; while it was closed it went on getting that. */
 static void direct_opened(struct hub *h, struct session *x, const Hubbub__V1__DirectOpened *d)
 {
-    if (!session_takes_directs(x))
+    if (!session_takes_directs(x) || is_out(session_find_hold(x, d->channel->id)))
         return;
     bool fresh = !scope_find(h, d->channel->id);
     struct scope *s = scope_ensure_live(h, SCOPE_DIRECT, d->channel->id, d->position);
@@ -506,15 +512,27 @@ static void direct_opened(struct hub *h, struct session *x, const Hubbub__V1__Di
         hold_attach(h, session_hold(h, x, s), d->position);
 }
 
-/* Who left a group was detached by the group's own entry, unless that is still to come. */
+/* Who left a group hears what was said before first: the group's own entry detaches, and this one waits for it. */
+bool apply_must_wait(struct hub *h, const struct hold *own, const Hubbub__V1__FeedEntry *e)
+{
+    const Hubbub__V1__DirectClosed *d = e->event ? e->event->direct_closed : NULL;
+    const struct hold *direct = d && d->left ? session_find_hold(own->session, d->channel->id) : NULL;
+    if (!direct || !direct->attached || hold_position(direct) >= d->position)
+        return false;
+    scope_know(h, direct->scope, d->position, 0);
+    return true;
+}
+
 static void direct_closed(struct hub *h, struct session *x, const Hubbub__V1__DirectClosed *d)
 {
     struct hold *hold = session_find_hold(x, d->channel->id);
     if (!session_takes_directs(x) || (d->left && !hold))
         return;
+    bool told = is_out(hold);
     if (d->left)
         hold_drop(h, hold);
-    tell_direct(h, x, d->channel, false);
+    if (!told)
+        tell_direct(h, x, d->channel, false);
 }
 
 static void apply_user_entry(struct hub *h, struct session *x, const Hubbub__V1__Event *e)
@@ -536,14 +554,14 @@ static void apply_user_entry(struct hub *h, struct session *x, const Hubbub__V1_
 
 /* ---- Entries of DMs ---------------------------------------------------------------------------------------------- */
 
+/* The hold stays until the user's own feed says so too: what that tells before is older. */
 static void removed_from_direct(struct hub *h, struct hold *hold)
 {
     Hubbub__V1__Channel gone = HUBBUB__V1__CHANNEL__INIT;
     PB_SET(&gone, id, hold->scope_id);
     PB_SET(&gone, type, CHANNEL_GROUP_DM);
-    struct session *x = hold->session;
-    hold_drop(h, hold);
-    tell_direct(h, x, &gone, false);
+    hold_detach(h, hold);
+    tell_direct(h, hold->session, &gone, false);
 }
 
 /* Everybody is among the recipients as they are stored; to each it is told without them. */
@@ -605,6 +623,8 @@ static void apply_to_holds(struct hub *h, struct scope *s, const Hubbub__V1__Fee
             continue;
         if (hold->catchup)
             catchup_queue(h, hold, e);
+        else if (apply_must_wait(h, hold, e))
+            catchup_start(h, hold, e->seq - 1);
         else
             apply_held_entry(h, hold, e);
     }

@@ -512,16 +512,34 @@ static void ask_catchup(struct hub *h, struct hold *hold)
     h->io.read(h->io.user, t->id, hold->scope_id, hold->catchup->after);
 }
 
-/* The range is through: what was applied meanwhile follows, and the session is as live as the others. */
-static void finish_catchup(struct hub *h, struct hold *hold)
+/* The entry has to wait for another feed: it is read again later. */
+static void wait_in_catchup(struct hub *h, struct catchup *c, uint64_t seq)
+{
+    c->after = seq - 1;
+    if (c->end < seq)
+        c->end = seq;
+    c->not_before = h->now + hub_backoff(h, &c->backoff_ms);
+}
+
+/* What was applied meanwhile. False: the hold is gone, or one of the entries has to wait. */
+static bool drain_catchup(struct hub *h, struct hold *hold)
 {
     bool held = true;
     while (held && hold->catchup->queue.list && hold->session->state == SESSION_OPEN) {
         Hubbub__V1__FeedEntry *e = held_pop(&hold->catchup->queue);
-        if (e)
-            held = apply_held_entry(h, hold, e);
+        bool waits = e && apply_must_wait(h, hold, e);
+        if (waits)
+            wait_in_catchup(h, hold->catchup, e->seq);
+        held = !waits && (!e || apply_held_entry(h, hold, e));
         memory_free_message(e);
     }
+    return held;
+}
+
+/* The range is through: what was applied meanwhile follows, and the session is as live as the others. */
+static void finish_catchup(struct hub *h, struct hold *hold)
+{
+    bool held = drain_catchup(h, hold);
     struct catchup *c = held ? hold->catchup : NULL;
     for (unsigned i = 0; c && i < c->n_payloads && hold->session->state == SESSION_OPEN; i++)
         session_dispatch(h, hold->session, c->payloads[i]);
@@ -539,6 +557,10 @@ static void fold_catchup(struct hub *h, struct hold *hold, const Hubbub__V1__Rea
     for (size_t i = 0; i < r->n_entries && c->after < c->end; i++) {
         if (r->entries[i]->seq != c->after + 1)
             continue;
+        if (apply_must_wait(h, hold, r->entries[i])) {
+            wait_in_catchup(h, c, c->after + 1);
+            return;
+        }
         c->after++;
         if (!apply_held_entry(h, hold, r->entries[i]))
             return;

@@ -298,6 +298,34 @@ START_TEST(a_new_generation_voids_everything)
 }
 END_TEST
 
+/* Whichever answer brings it, and without waiting for the digest. */
+static const enum question_kind telling_kinds[] = {QUESTION_READ, QUESTION_SNAPSHOT, QUESTION_OPEN};
+
+START_TEST(an_answer_of_a_newer_generation_voids_everything)
+{
+    enum question_kind kind = telling_kinds[_i];
+    struct fake_client *c = fake_open(w, 0);
+    be_quiet();
+    if (kind == QUESTION_READ) {
+        fake_message(w, 0, 0, 1);
+        fake_push(w, &w->guilds[0].feed, fake_message(w, 0, 0, 1));
+        fake_tick(w, 30);
+    } else {
+        fake_identify(fake_connect(w), 3);
+    }
+    if (kind == QUESTION_SNAPSHOT)
+        ck_assert(fake_answer(w, QUESTION_OPEN));
+    fake_new_generation(w);
+    ck_assert(fake_answer(w, kind));
+    ck_assert_uint_eq(fake_count_op(c, 9), 1);
+    w->quiet = false;
+    fake_run(w, 100);
+    fake_identify(c, 0);
+    fake_run(w, 200);
+    ck_assert(c->ready);
+}
+END_TEST
+
 START_TEST(entries_of_another_generation_are_dropped)
 {
     struct fake_client *c = fake_open(w, 0);
@@ -761,7 +789,7 @@ START_TEST(a_return_to_a_group_outlives_the_removal_that_is_applied_later)
     be_quiet();
     uint64_t own = w->users[0].feed.head;
     w->deaf = true;
-    fake_direct_message(w, 0, 1);
+    uint64_t last = fake_direct_message(w, 0, 1);
     fake_expel(w, 0, 0);
     fake_direct_message(w, 0, 1);
     fake_show_direct(w, 0, 0);
@@ -771,8 +799,42 @@ START_TEST(a_return_to_a_group_outlives_the_removal_that_is_applied_later)
     fake_push(w, &w->users[0].feed, own + 2);
     w->quiet = false;
     fake_run(w, 1200);
-    ck_assert_str_eq(fake_direct_messages(c, 0), numbers(mine, 1));
+    char both[40];
+    snprintf(both, sizeof both, "%u %u", (unsigned)last, (unsigned)mine);
+    ck_assert_str_eq(fake_direct_messages(c, 0), both);
     ck_assert_uint_eq(fake_count(c, "CHANNEL_DELETE"), 1);
+    ck_assert_uint_eq(fake_count(c, "CHANNEL_CREATE"), 1);
+}
+END_TEST
+
+/* The group's feed is far ahead of the user's, which still tells of showing it. */
+START_TEST(a_group_that_the_own_feed_shows_late_is_not_told_twice)
+{
+    direct_between(0, 1);
+    struct fake_client *c = fake_open(w, 0);
+    be_quiet();
+    uint64_t own = w->users[0].feed.head, group = w->directs[0].feed.head;
+    w->deaf = true;
+    fake_close_direct(w, 0, 0);
+    fake_show_direct(w, 0, 0);
+    uint64_t said = fake_direct_message(w, 0, 1);
+    fake_expel(w, 0, 0);
+    fake_direct_message(w, 0, 1);
+    w->deaf = false;
+    for (uint64_t i = group; i < w->directs[0].feed.head; i++)
+        fake_push(w, &w->directs[0].feed, i + 1);
+    ck_assert_uint_eq(fake_count(c, "CHANNEL_DELETE"), 1);
+    for (uint64_t i = own; i < w->users[0].feed.head; i++)
+        fake_push(w, &w->users[0].feed, i + 1);
+    w->quiet = false;
+    fake_run(w, 1200);
+    ck_assert_str_eq(fake_direct_messages(c, 0), numbers(said, 1));
+    ck_assert_uint_eq(fake_count(c, "CHANNEL_DELETE"), 1);
+    ck_assert_uint_eq(fake_count(c, "CHANNEL_CREATE"), 0);
+    fake_show_direct(w, 0, 0);
+    uint64_t again = fake_direct_message(w, 0, 1);
+    fake_run(w, 100);
+    ck_assert_ptr_nonnull(strstr(fake_dispatch(c, "MESSAGE_CREATE", 1), numbers(again, 1)));
 }
 END_TEST
 
@@ -801,6 +863,8 @@ int main(void)
     Suite *s = suite_create("cursor");
     TCase *t = tcase_create("cursor");
     tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_loop_test(t, an_answer_of_a_newer_generation_voids_everything, 0,
+                        sizeof telling_kinds / sizeof *telling_kinds);
     const TTest *tests[] = {
         a_gap_is_read_after_20_ms_before_anything_later_is_delivered,
         an_early_entry_is_held_until_its_turn,
@@ -842,6 +906,7 @@ int main(void)
         a_closed_dm_comes_back_without_doubling_anything,
         who_is_removed_from_a_group_gets_nothing_after_it,
         a_return_to_a_group_outlives_the_removal_that_is_applied_later,
+        a_group_that_the_own_feed_shows_late_is_not_told_twice,
         a_removal_is_noticed_in_a_catch_up,
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)

@@ -515,13 +515,14 @@ void fake_show_direct(struct fake_world *w, unsigned direct, unsigned user)
     arena_destroy(a);
 }
 
-static void append_closed(struct fake_world *w, unsigned direct, unsigned user, bool left)
+static void append_closed(struct fake_world *w, unsigned direct, unsigned user, uint64_t left_at)
 {
     struct arena *a = arena_create(0);
     Hubbub__V1__Event *e = new_event(a);
     w->directs[direct].shown[user] = false;
     e->direct_closed = PB_NEW(a, Hubbub__V1__DirectClosed, hubbub__v1__direct_closed);
-    PB_SET(e->direct_closed, left, left);
+    PB_SET(e->direct_closed, left, left_at > 0);
+    PB_SET(e->direct_closed, position, left_at);
     e->direct_closed->channel = make_direct(a, w, direct, (int)user);
     append_user(w, user, e, commit_xid(w));
     end_commit(w);
@@ -530,7 +531,7 @@ static void append_closed(struct fake_world *w, unsigned direct, unsigned user, 
 
 void fake_close_direct(struct fake_world *w, unsigned direct, unsigned user)
 {
-    append_closed(w, direct, user, false);
+    append_closed(w, direct, user, 0);
 }
 
 uint64_t fake_expel(struct fake_world *w, unsigned direct, unsigned user)
@@ -542,7 +543,7 @@ uint64_t fake_expel(struct fake_world *w, unsigned direct, unsigned user)
     PB_SET(e->recipient_remove, channel_id, fake_direct_id(direct));
     e->recipient_remove->user = make_user(a, user);
     uint64_t seq = commit_direct(w, direct, e, a);
-    append_closed(w, direct, user, true);
+    append_closed(w, direct, user, seq);
     return seq;
 }
 

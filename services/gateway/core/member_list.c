@@ -343,15 +343,16 @@ static bool has_range(const int64_t (*ranges)[2], size_t n, const int64_t range[
     return false;
 }
 
-static size_t read_ranges(struct wire_json *json, int64_t (*ret)[2])
+/* Leaves those that a client may ask for; returns how many. */
+static size_t keep_allowed(int64_t (*ranges)[2], size_t given)
 {
-    size_t n = 0, given = wire_json_pairs(json, ret, LIST_RANGES_MAX);
+    size_t n = 0;
     for (size_t i = 0; i < given; i++) {
-        int64_t first = ret[i][0], last = ret[i][1];
+        int64_t first = ranges[i][0], last = ranges[i][1];
         if (first < 0 || last < first || last > LIST_INDEX_MAX || last - first >= LIST_RANGE_ROWS_MAX)
             continue;
-        ret[n][0] = first;
-        ret[n++][1] = last;
+        ranges[n][0] = first;
+        ranges[n++][1] = last;
     }
     return n;
 }
@@ -372,13 +373,11 @@ struct subscribing {
     unsigned n;
 };
 
-static void subscribe(void *user, const char *key, struct wire_json *value)
+static void look_at(struct subscribing *u, uint64_t channel_id, int64_t (*ranges)[2], size_t n)
 {
-    struct subscribing *u = user;
     struct hold *hold = u->hold;
-    struct replica_channel *c = replica_channel(hold->scope->replica, strtoull(key, NULL, 10));
-    int64_t ranges[LIST_RANGES_MAX][2];
-    size_t n = read_ranges(value, ranges);
+    struct replica_channel *c = replica_channel(hold->scope->replica, channel_id);
+    n = keep_allowed(ranges, n);
     if (!c || !hold_views(hold, c) || n == 0 || u->n++ >= LIST_CHANNELS_MAX)
         return;
     struct list_view *v = find_view(hold, c->id);
@@ -394,6 +393,12 @@ static void subscribe(void *user, const char *key, struct wire_json *value)
     hold->scope->roster->flush_at = u->h->now;
 }
 
+static void subscribe(void *user, const char *key, struct wire_json *value)
+{
+    int64_t ranges[LIST_RANGES_MAX][2];
+    look_at(user, strtoull(key, NULL, 10), ranges, wire_json_pairs(value, ranges, LIST_RANGES_MAX));
+}
+
 void lists_subscribe(struct hub *h, struct session *x, uint64_t guild_id, struct wire_json *d)
 {
     struct hold *hold = session_find_hold(x, guild_id);
@@ -407,6 +412,40 @@ void lists_subscribe(struct hub *h, struct session *x, uint64_t guild_id, struct
     DL_FOREACH_SAFE2(hold->views, v, next, next_of_hold)
     if (!v->named)
         drop_view(h, v);
+}
+
+/* ---- Sessions that move ------------------------------------------------------------------------------------------ */
+
+static Hubbub__V1__ListLook *describe_view(struct arena *a, const struct list_view *v)
+{
+    Hubbub__V1__ListLook *look = PB_NEW(a, Hubbub__V1__ListLook, hubbub__v1__list_look);
+    PB_SET(look, channel_id, v->channel_id);
+    look->range = ARENA_ARRAY(a, uint32_t, v->n_ranges * 2);
+    for (; look->n_range < v->n_ranges * 2; look->n_range++)
+        look->range[look->n_range] = (uint32_t)v->ranges[look->n_range / 2][look->n_range % 2];
+    return look;
+}
+
+void lists_describe(struct arena *a, const struct hold *hold, Hubbub__V1__ScopePosition *ret)
+{
+    const struct list_view *v;
+    ret->looks = ARENA_ARRAY(a, Hubbub__V1__ListLook *, LIST_CHANNELS_MAX);
+    DL_FOREACH2(hold->views, v, next_of_hold)
+    ret->looks[ret->n_looks++] = describe_view(a, v);
+}
+
+void lists_adopt(struct hub *h, struct hold *hold, const Hubbub__V1__ScopePosition *p)
+{
+    struct subscribing u = {h, hold, 0};
+    for (size_t i = 0; i < p->n_looks; i++) {
+        int64_t ranges[LIST_RANGES_MAX][2];
+        size_t n = 0;
+        for (; n < LIST_RANGES_MAX && n * 2 + 1 < p->looks[i]->n_range; n++) {
+            ranges[n][0] = p->looks[i]->range[n * 2];
+            ranges[n][1] = p->looks[i]->range[n * 2 + 1];
+        }
+        look_at(&u, p->looks[i]->channel_id, ranges, n);
+    }
 }
 
 /* ---- What a view is told ----------------------------------------------------------------------------------------- */
@@ -607,11 +646,12 @@ static bool told_alike(const struct list_view *a, const struct list_view *b)
            memcmp(a->dropped, b->dropped, a->n_dropped * sizeof *a->dropped) == 0;
 }
 
-/* Without a socket nothing is told: the session is told all when it is resumed. */
+/* Without a socket, and while it moves in, nothing is told, for nothing is kept: the session is told all when it is
+ * resumed. */
 static bool can_be_told(struct list_view *v)
 {
     const struct session *x = v->hold->session;
-    if (x->state == SESSION_OPEN && x->connection && v->hold->attached && !v->hold->catchup)
+    if (x->state == SESSION_OPEN && x->connection && !x->arrival && v->hold->attached && !v->hold->catchup)
         return true;
     v->sync = true;
     return false;

@@ -73,6 +73,10 @@ void lists_subscribe(struct hub *, struct session *, uint64_t guild_id, struct w
 void lists_forget(struct hub *, struct hold *);
 /* The session has a socket again: it is told everything anew. */
 void lists_resume(struct hub *, struct session *);
+/* What the hold looks at, for another gateway; in the arena. */
+void lists_describe(struct arena *, const struct hold *, Hubbub__V1__ScopePosition *ret);
+/* ... and the other way: what the session may view no longer is left out. */
+void lists_adopt(struct hub *, struct hold *, const Hubbub__V1__ScopePosition *);
 void lists_tick(struct hub *);
 /* Folds, in turn. */
 void roster_member(struct hub *, struct scope *, const Hubbub__V1__Member *, uint64_t seq);

@@ -510,6 +510,78 @@ START_TEST(a_resumed_session_is_told_everything_anew)
 }
 END_TEST
 
+/* 0: taken from a gateway that lives; 1: from the tick of one that was killed. */
+START_TEST(a_session_that_moves_goes_on_looking)
+{
+    struct fake_world *w = fake_create(1);
+    fake_settle_town(w, 4, 0);
+    fake_add_gateway(w);
+    struct looker *k = start(w, 0, 0);
+    fake_run(w, 1500);
+    look(k);
+    struct fake_client *old = k->client;
+    fake_use(w, 1);
+    if (_i)
+        fake_kill(w, 0);
+    else
+        fake_cut(old, 0);
+    fake_resident_set(w, 0, "meanwhile", 0);
+    k->client = fake_connect(w);
+    k->seen = 0;
+    fake_resume(k->client, old, old->seq);
+    fake_run(w, 1000);
+    ck_assert_ptr_nonnull(fake_dispatch(k->client, "RESUMED", 0));
+    check(w, k, false);
+    unsigned synced = k->updates;
+    fake_resident_set(w, 1, "after", 0);
+    fake_run(w, 300);
+    check(w, k, false);
+    ck_assert_uint_gt(k->updates, synced);
+    drop(k);
+    if (!_i)
+        fake_use(w, 0);
+    fake_destroy(w);
+}
+END_TEST
+
+/* What is told of lists is not kept: told before the session has arrived, it would be a hole in what the client sees. */
+START_TEST(who_looks_while_the_session_moves_in_misses_nothing)
+{
+    struct fake_world *w = fake_create(1);
+    fake_settle_town(w, 4, 4);
+    fake_add_gateway(w);
+    struct looker *k = start(w, 0, 0);
+    fake_run(w, 200);
+    struct fake_client *old = k->client;
+    fake_cut(old, 0);
+    fake_use(w, 1);
+    w->quiet = true;
+    k->client = fake_connect(w);
+    k->seen = 0;
+    fake_resume(k->client, old, old->seq);
+    for (unsigned i = 0; i < 60; i++) {
+        fake_tick(w, 10);
+        for (enum question_kind kind = 0; kind < QUESTION_KINDS; kind++)
+            while (kind != QUESTION_CONFIRM && fake_answer(w, kind))
+                ;
+        if (i == 30)
+            subscribe(w, k);
+    }
+    ck_assert_ptr_nonnull(fake_find(w, QUESTION_CONFIRM));
+    w->quiet = false;
+    fake_run(w, 500);
+    ck_assert_ptr_nonnull(fake_dispatch(k->client, "RESUMED", 0));
+    int64_t seq = old->seq;
+    for (unsigned i = 0; i < k->client->n_frames; i++)
+        if (k->client->frames[i].s >= 0)
+            ck_assert_int_eq(k->client->frames[i].s, ++seq);
+    check(w, k, false);
+    drop(k);
+    fake_use(w, 0);
+    fake_destroy(w);
+}
+END_TEST
+
 START_TEST(viewers_of_one_range_share_what_is_encoded)
 {
     struct fake_world *w = fake_create(1);
@@ -545,6 +617,8 @@ int main(int argc, char **argv)
     tcase_add_test(t, a_raid_of_ten_thousand_is_a_few_updates);
     tcase_add_test(t, who_loses_the_channel_is_told_no_more);
     tcase_add_test(t, a_resumed_session_is_told_everything_anew);
+    tcase_add_loop_test(t, a_session_that_moves_goes_on_looking, 0, 2);
+    tcase_add_test(t, who_looks_while_the_session_moves_in_misses_nothing);
     tcase_add_test(t, viewers_of_one_range_share_what_is_encoded);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

@@ -18,6 +18,7 @@
  * What cannot be exact is op 9: another database generation, another set of guilds, a guild that was about to be
  * joined, a ring or a catch-up that is too long, a change of the view in the range that is caught up. */
 #include "hubbub/v1/gateway.hub.h"
+#include "services/gateway/core/member_list.h"
 #include "services/gateway/core/state.h"
 
 enum { CONFIRM_LATER_MS = 100 };
@@ -45,16 +46,16 @@ static bool is_same_token(const struct session *x, const ProtobufCBinaryData *ha
     return hash->len == sizeof x->token_hash && memcmp(hash->data, x->token_hash, hash->len) == 0;
 }
 
-/* Whether a guild's GUILD_CREATE is still to come. */
-static bool waits_for_guild(const struct session *x)
+/* Whether a guild's GUILD_CREATE is still to come, or a removal from a group by the user's own feed. */
+static bool waits_for_more(const struct session *x)
 {
     for (const struct hold *hold = x->holds; hold; hold = hold->hh.next)
-        if (hold->membership && (hold->pending || !hold->attached))
+        if (hold->pending || !hold->attached)
             return true;
     return false;
 }
 
-static uint64_t position_of(const struct hold *hold)
+uint64_t hold_position(const struct hold *hold)
 {
     if (hold->catchup)
         return hold->catchup->after;
@@ -66,9 +67,10 @@ static Hubbub__V1__ScopePosition *describe_hold(struct arena *a, const struct ho
     Hubbub__V1__ScopePosition *p = PB_NEW(a, Hubbub__V1__ScopePosition, hubbub__v1__scope_position);
     PB_SET(p, scope_id, hold->scope_id);
     PB_SET(p, kind, hold->scope->kind);
-    PB_SET(p, position, position_of(hold));
+    PB_SET(p, position, hold_position(hold));
     p->watched = hold->watched;
     p->n_watched = hold->n_watched;
+    lists_describe(a, hold, p);
     return p;
 }
 
@@ -176,7 +178,7 @@ static enum hub_take take(struct hub *h, const Hubbub__V1__TakeSessionRequest *r
         return HUB_TAKE_UNSURE;
     if (r->seq > x->s || r->seq < 0)
         return HUB_TAKE_FUTURE;
-    bool lost = !ring_can_replay(&x->ring, r->seq) || waits_for_guild(x);
+    bool lost = !ring_can_replay(&x->ring, r->seq) || waits_for_more(x);
     if (!lost && x->state == SESSION_OPEN)
         freeze(h, x);
     ret->session = lost ? NULL : hand_over(x, r->seq, a);
@@ -424,8 +426,7 @@ void hub_on_claim(struct hub *h, uint64_t ticket, const Hubbub__V1__SessionMove 
 static bool is_settled(const struct session *x)
 {
     for (const struct hold *hold = x->holds; hold; hold = hold->hh.next)
-        if (hold->catchup || hold->pending || (hold->membership && !hold->attached) ||
-            hold->scope->applied < hold->from)
+        if (hold->catchup || hold->pending || !hold->attached || hold->scope->applied < hold->from)
             return false;
     return true;
 }
@@ -524,6 +525,8 @@ static void attach_one(struct hub *h, struct session *x, const Hubbub__V1__Scope
         hold->n_watched = p->n_watched;
         x->n_watched += (unsigned)p->n_watched;
     }
+    if (hold->membership)
+        lists_adopt(h, hold, p);
     hold_attach(h, hold, p->position);
 }
 

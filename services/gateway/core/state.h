@@ -186,7 +186,7 @@ struct hold {
     struct session *session;
     struct scope *scope;
     struct membership *membership; /* of a guild */
-    bool attached;                 /* gets entries */
+    bool attached;                 /* gets entries; a DM's that is not: the user was put out */
     uint64_t from;                 /* ... after this one */
     uint64_t want;                 /* not before the scope has applied it: READY, or a pending guild_joined; user and DM
                                       scopes: the position that READY attaches at */
@@ -375,6 +375,8 @@ void membership_set(struct membership *, const Hubbub__V1__Member *, uint64_t po
 bool membership_valid(const struct membership *, const struct scope *);
 
 /* move.c */
+/* The session was given everything of the scope up to it. */
+uint64_t hold_position(const struct hold *);
 /* A RESUME of a session that is not here: the others are asked. */
 void move_ask(struct hub *, struct hub_connection *, const Hubbub__V1__Resume *);
 /* ... that is FROZEN here: it goes on here, unless who took it confirms first. */
@@ -429,6 +431,8 @@ void held_clear(struct held_entries *);
 
 /* apply.c */
 void apply_entry(struct hub *, struct scope *, const Hubbub__V1__FeedEntry *);
+/* Whether an entry of the user's own feed has to wait until the session was given more of another. */
+bool apply_must_wait(struct hub *, const struct hold *own, const Hubbub__V1__FeedEntry *);
 /* An entry of a feed, to one session. False: it dropped the hold, or ended the session. */
 bool apply_held_entry(struct hub *, struct hold *, const Hubbub__V1__FeedEntry *);
 void apply_ephemeral(struct hub *, const Hubbub__V1__Event *);
