@@ -3,11 +3,11 @@
 #include "services/chat/access.h"
 #include <inttypes.h>
 
-/* $1 the guild or channel, $2 the user. Columns 0-10. */
+/* $1 the guild or channel, $2 the user. */
 #define SUBJECT_COLUMNS                                                                                                \
     "g.id, g.owner_id, f.epoch, m.user_id IS NOT NULL, coalesce(m.timeout_until > clock_timestamp(), false), "         \
     "m.roles, "                                                                                                        \
-    "r.bits, r.position, r.id"
+    "r.bits, r.position, r.id, g.verification_level"
 #define SUBJECT_JOINS                                                                                                  \
     "JOIN feeds f ON f.scope_id = g.id AND NOT f.closed "                                                              \
     "LEFT JOIN members m ON m.guild_id = g.id AND m.user_id = $2 "                                                     \
@@ -15,7 +15,7 @@
     "position, "                                                                                                       \
     "(array_agg(id ORDER BY position DESC, id))[1] AS id FROM roles WHERE id = ANY (array_append(m.roles, g.id))) r "  \
     "ON true "
-enum { SUBJECT_N = 9 };
+enum { SUBJECT_N = 10 };
 
 static void read_subject(struct call *c, const struct db_rows *rows, uint64_t user_id, struct access *a)
 {
@@ -24,6 +24,7 @@ static void read_subject(struct call *c, const struct db_rows *rows, uint64_t us
     a->member = db_bool(rows, 0, 3);
     a->top_position = (int)db_i64(rows, 0, 7);
     a->top_role = db_u64(rows, 0, 8);
+    a->verification_level = (int)db_i64(rows, 0, 9);
     struct permission_subject *s = &a->subject;
     s->user_id = user_id;
     s->guild_id = a->guild_id;

@@ -19,8 +19,9 @@ struct access {
     uint64_t owner_id;                 /* of the guild, or of the group DM */
     uint64_t epoch;                    /* of the feeds row, of the same snapshot */
     bool member;
-    uint64_t in_guild; /* permission_in_guild */
-    int top_position;  /* of the subject's highest role; 0 with the guild's id: @everyone only */
+    int verification_level; /* of the guild: verification.h */
+    uint64_t in_guild;      /* permission_in_guild */
+    int top_position;       /* of the subject's highest role; 0 with the guild's id: @everyone only */
     uint64_t top_role;
     uint64_t permissions; /* access_channel: in the channel; access_guild: the same as in_guild */
     /* access_channel only */

@@ -14,7 +14,7 @@
 
 /* Entries of one change: a join is two, a role order up to 500, the replacement of 1,000 overwrites by as many others
  * 2,000 of the audit log. */
-enum { ENTRIES_MAX = 4096, ENTRIES_FIRST = 16, SCOPES_MAX = 64 };
+enum { ENTRIES_MAX = 4096, ENTRIES_FIRST = 16, SCOPES_MAX = 128 };
 
 struct scope {
     uint64_t id, head;

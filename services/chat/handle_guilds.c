@@ -221,6 +221,8 @@ static status edit(struct call *c, const Hubbub__V1__EditGuildRequest *req, Hubb
         st = rows_load_guild(c, change_db(ch), a.guild_id, &guild);
     if (st != ST_OK)
         return st;
+    if (guild->verification_level > before->verification_level)
+        change_fence(ch, a.guild_id);
     change_add(ch, a.guild_id, a.guild_id, 0, ROWS_EVENT(call_arena(c), guild_update, guild));
     Hubbub__V1__AuditEntry *e = audit_entry(c, AUDIT_GUILD_UPDATE, a.guild_id);
     audit_compare(c, e, &hubbub__v1__guild__wire, before, guild, AUDIT_GUILD_FIELDS);

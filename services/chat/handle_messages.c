@@ -20,6 +20,7 @@
 #include "services/chat/message_send.h"
 #include "services/chat/messages.h"
 #include "services/chat/slow_mode.h"
+#include "services/chat/verification.h"
 #include "services/chat/writer.h"
 #include <inttypes.h>
 #include <string.h>
@@ -173,6 +174,8 @@ static status sender_self(struct call *c, struct db *d, const Hubbub__V1__Create
     status st = messages_access(c, d, req->channel_id, &ret->access);
     if (st == ST_OK)
         st = require_to_send(c, &ret->access, req);
+    if (st == ST_OK)
+        st = verification_require(c, d, &ret->access);
     if (st == ST_OK && access_is_direct(&ret->access))
         st = direct_may_send(c, d, &ret->access);
     return st == ST_OK ? messages_load_self(c, d, &ret->access, &ret->author, &ret->member) : st;

@@ -5,6 +5,7 @@
 #include "services/chat/handlers.h"
 #include "services/chat/messages.h"
 #include "services/chat/relationships.h"
+#include "services/chat/verification.h"
 #include <inttypes.h>
 
 enum { DISTINCT_MAX = 20, PAGE_DEFAULT = 25, PAGE_MAX = 100, TYPE_BURST = 1 };
@@ -111,6 +112,8 @@ static status add(struct call *c, const Hubbub__V1__ReactionRequest *req, Hubbub
                       &a, &author);
     if (st == ST_OK)
         st = check_timeout(c, &a);
+    if (st == ST_OK)
+        st = verification_require(c, change_db(ch), &a);
     if (st == ST_OK)
         st = relationship_may_react(c, change_db(ch), author);
     if (st == ST_OK)

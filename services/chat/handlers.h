@@ -26,6 +26,7 @@ extern const struct hubbub__v1__messages__handlers messages_handlers;
 extern const struct hubbub__v1__reactions__handlers reactions_handlers;
 extern const struct hubbub__v1__pins__handlers pins_handlers;
 extern const struct hubbub__v1__bans__handlers bans_handlers;
+extern const struct hubbub__v1__prunes__handlers prunes_handlers;
 extern const struct hubbub__v1__audit__handlers audit_handlers;
 extern const struct hubbub__v1__directs__handlers directs_handlers;
 extern const struct hubbub__v1__reading__handlers reading_handlers;

@@ -134,6 +134,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__reactions__serve(s, &reactions_handlers);
     hubbub__v1__pins__serve(s, &pins_handlers);
     hubbub__v1__bans__serve(s, &bans_handlers);
+    hubbub__v1__prunes__serve(s, &prunes_handlers);
     hubbub__v1__audit__serve(s, &audit_handlers);
     hubbub__v1__webhooks__serve(s, &webhooks_handlers);
     hubbub__v1__directs__serve(s, &directs_handlers);

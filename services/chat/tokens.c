@@ -68,8 +68,9 @@ status token_note_use(struct call *c, struct db *d, const Hubbub__V1__Identity *
 {
     struct db_rows *rows;
     return chat_query(c, d, &rows,
-                      "UPDATE tokens SET used_at = clock_timestamp() WHERE hash = $1 AND used_at < clock_timestamp() - "
-                      "make_interval(secs => $2)",
+                      "WITH t AS (UPDATE tokens SET used_at = clock_timestamp() WHERE hash = $1 AND used_at < "
+                      "clock_timestamp() - make_interval(secs => $2) RETURNING user_id) "
+                      "UPDATE users SET seen_at = clock_timestamp() WHERE id = (SELECT user_id FROM t)",
                       DB_BYTES(who->token_hash.data, who->token_hash.len), DB_I64(TOKEN_NOTED_S));
 }
 

@@ -11,7 +11,7 @@ status token_issue_if(struct call *, struct db *, uint64_t user_id, const char *
                       char **ret) MUST_CHECK;
 /* Whose it is; "Bot " and "Bearer " in front are cut. ST_UNAUTHORIZED when it is nobody's. */
 status token_resolve(struct call *, struct db *, const char *token, Hubbub__V1__Identity *ret) MUST_CHECK;
-/* Notes that the token is used, when that was last noted over TOKEN_NOTED_S ago. */
+/* Notes that the token is used, and its user seen, when that was last noted over TOKEN_NOTED_S ago. */
 enum { TOKEN_NOTED_S = 600 };
 status token_note_use(struct call *, struct db *, const Hubbub__V1__Identity *) MUST_CHECK;
 /* Base64 of its hash: how its owner names it. In the arena. */

@@ -135,6 +135,37 @@ describe('moderation', () => {
         await member.close();
     });
 
+    test('prunes who was away, with and without a role, and keeps the rest', async () => {
+        const [away, roled, here] = [await guest(), await guest(), await guest()];
+        const role = await guild().roles.create({ name: 'sleeper' });
+        await world.owner.put(`/guilds/${world.guild}/members/${roled.id}/roles/${role.id}`);
+        up.hub.psql(`UPDATE users SET seen_at = now() - interval '8 days' WHERE id IN (${away.id}, ${roled.id})`);
+        up.hub.psql(`UPDATE tokens SET used_at = now() - interval '8 days' WHERE user_id IN (${away.id}, ${roled.id})`);
+        up.hub.psql(`UPDATE members SET joined_at = now() - interval '8 days' WHERE user_id IN (${away.id}, ${roled.id})`);
+        assert.equal(await guild().members.prune({ days: 9, dry: true }), 0);
+        assert.equal(await guild().members.prune({ days: 7, dry: true }), 1);
+        assert.equal(await guild().members.prune({ days: 7, roles: [role], dry: true }), 2);
+        const removed = emitted(Events.GuildMemberRemove, (m) => m.id === roled.id);
+        assert.equal(await guild().members.prune({ days: 7, roles: [role], reason: 'asleep' }), 2);
+        await removed;
+        const entry = (await guild().fetchAuditLogs({ type: AuditLogEvent.MemberPrune, limit: 1 })).entries.first();
+        assert.deepEqual([entry.reason, entry.extra], ['asleep', { removed: 2, days: 7 }]);
+        assert.equal((await away.request('GET', `/guilds/${world.guild}`)).body.code, 50001);
+        await here.get(`/guilds/${world.guild}`);
+        for (const days of [0, 31]) await assert.rejects(guild().members.prune({ days }), { code: 50035 });
+    });
+
+    test('a verification level keeps newcomers silent until they are given a role', async () => {
+        const newcomer = await guest();
+        await world.owner.patch(`/guilds/${world.guild}`, { verification_level: 3 });
+        const refused = await newcomer.request('POST', `/channels/${world.channel}/messages`, { body: { content: 'first' } });
+        assert.deepEqual([refused.status, refused.body.code], [403, 50009]);
+        const role = await guild().roles.create({ name: 'trusted' });
+        await world.owner.put(`/guilds/${world.guild}/members/${newcomer.id}/roles/${role.id}`);
+        await newcomer.say(world.channel, 'second');
+        await world.owner.patch(`/guilds/${world.guild}`, { verification_level: 0 });
+    });
+
     test('finds members by the beginning of a name', async () => {
         const found = await guild().members.search({ query: world.members[1].username.slice(0, -1).toUpperCase(), limit: 10 });
         assert.ok(found.has(world.members[1].id));

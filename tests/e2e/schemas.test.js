@@ -124,6 +124,8 @@ const table = {
     'PUT /guilds/{guild_id}/bans/{user_id}': [EMPTY, async (w) => w.owner.request('PUT', `/guilds/${w.guild}/bans/${(await w.guest()).id}`, { body: { delete_message_seconds: 604800 } })],
     'DELETE /guilds/{guild_id}/bans/{user_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${w.guild}/bans/${(await w.banned()).id}`)],
     'POST /guilds/{guild_id}/bulk-ban': [spec.BulkBanUsersResponseSchema, async (w) => w.owner.request('POST', `/guilds/${w.guild}/bulk-ban`, { body: { user_ids: [(await w.guest()).id, w.owner.id] } })],
+    'GET /guilds/{guild_id}/prune': [spec.GuildPruneResponseSchema, (w) => w.owner.request('GET', `/guilds/${w.guild}/prune?days=30&include_roles=${w.role}`)],
+    'POST /guilds/{guild_id}/prune': [spec.GuildPruneResponseSchema, (w) => w.owner.request('POST', `/guilds/${w.guild}/prune`, { body: { days: 30, include_roles: [w.role], compute_prune_count: false } })],
     'GET /guilds/{guild_id}/audit-logs': [spec.GuildAuditLogResponseSchema, (w) => w.bot.request('GET', `/guilds/${w.guild}/audit-logs?limit=100`)],
     'GET /guilds/{guild_id}/members/{user_id}': [spec.GuildMemberResponseSchema, (w) => w.bot.request('GET', `/guilds/${w.guild}/members/${w.member.id}`)],
     'GET /users/@me/guilds/{guild_id}/member': [spec.PrivateGuildMemberResponseSchema, (w) => w.member.request('GET', `/users/@me/guilds/${w.guild}/member`)],

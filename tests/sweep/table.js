@@ -199,6 +199,8 @@ export const table = {
     'DELETE /guilds/{guild_id}/bans/{user_id}': banned,
     'POST /guilds/{guild_id}/bulk-ban': { ...powerful, body: (s) => ({ user_ids: [s.target.id] }) },
     'GET /guilds/{guild_id}/audit-logs': powerful,
+    'GET /guilds/{guild_id}/prune': powerful,
+    'POST /guilds/{guild_id}/prune': { ...powerful, body: { days: 30 } },
 
     'POST /channels/{channel_id}/webhooks': { ...powerful, body: { name: 'new' } },
     'GET /channels/{channel_id}/webhooks': powerful,
