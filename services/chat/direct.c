@@ -216,14 +216,14 @@ static status hide(struct call *c, struct change *ch, const struct access *a, Hu
     return ST_OK;
 }
 
-/* ---- Naming a group ---------------------------------------------------------------------------------------------- */
+/* ---- Editing a group --------------------------------------------------------------------------------------------- */
 
-static status tell_update(struct call *c, struct change *ch, const struct access *a)
+status direct_add_update(struct call *c, struct change *ch, uint64_t channel_id)
 {
     Hubbub__V1__Channel *channel;
-    status st = direct_load(c, change_db(ch), a->channel_id, 0, &channel);
+    status st = direct_load(c, change_db(ch), channel_id, 0, &channel);
     if (st == ST_OK)
-        change_add(ch, a->scope_id, a->channel_id, 0, ROWS_EVENT(call_arena(c), channel_update, channel));
+        change_add(ch, channel_id, channel_id, 0, ROWS_EVENT(call_arena(c), channel_update, channel));
     return st;
 }
 
@@ -234,11 +234,33 @@ static status set_name(struct call *c, struct change *ch, const struct access *a
                              DB_ID(a->channel_id), DB_TEXT(name));
     if (st != ST_OK || !db_affected(r))
         return st;
-    st = tell_update(c, ch, a);
+    st = direct_add_update(c, ch, a->channel_id);
     return st == ST_OK ? messages_add_rename(c, ch, a, name) : st;
 }
 
-status direct_rename(struct call *c, uint64_t channel_id, char *name, Hubbub__V1__Channel *ret)
+/* Who owns the group gives it to another who is in it. */
+static status set_owner(struct call *c, struct change *ch, const struct access *a, uint64_t owner_id)
+{
+    struct db_rows *r;
+    if (a->owner_id != call_user(c))
+        return call_fail(c, ST_MISSING_PERMISSIONS, "user %" PRIu64 " does not own group %" PRIu64, call_user(c),
+                         a->channel_id);
+    if (owner_id == a->owner_id)
+        return ST_OK;
+    status st =
+        change_query(ch, &r,
+                     "UPDATE channels SET owner_id = $2 WHERE id = $1 AND EXISTS (SELECT FROM dm_recipients WHERE "
+                     "channel_id = $1 AND user_id = $2)",
+                     DB_ID(a->channel_id), DB_ID(owner_id));
+    if (st == ST_OK && !db_affected(r))
+        st = call_fail(c, ST_INVALID_RECIPIENTS, "user %" PRIu64 " is not in the group", owner_id);
+    if (st == ST_OK)
+        change_fence(ch, a->scope_id);
+    return st == ST_OK ? direct_add_update(c, ch, a->channel_id) : st;
+}
+
+status direct_edit(struct call *c, uint64_t channel_id, char *name_or_null, uint64_t owner_or_0,
+                   Hubbub__V1__Channel *ret)
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
@@ -246,8 +268,10 @@ status direct_rename(struct call *c, uint64_t channel_id, char *name, Hubbub__V1
     status st = access_begin_any_channel(c, channel_id, 0, &ch, &a);
     if (st == ST_OK && a.channel_type != CHANNEL_GROUP_DM)
         st = call_fail(c, ST_NOT_ON_DM, "channel %" PRIu64 " is no group", channel_id);
-    if (st == ST_OK && name)
-        st = set_name(c, ch, &a, name);
+    if (st == ST_OK && owner_or_0)
+        st = set_owner(c, ch, &a, owner_or_0);
+    if (st == ST_OK && name_or_null)
+        st = set_name(c, ch, &a, name_or_null);
     if (st == ST_OK)
         st = direct_load(c, change_db(ch), channel_id, call_user(c), &channel);
     if (st == ST_OK)
@@ -281,7 +305,7 @@ static status follow_owner(struct call *c, struct change *ch, const struct acces
                              "channel_id = $1 ORDER BY added, user_id LIMIT 1) n WHERE id = $1",
                              DB_ID(a->channel_id));
     if (st == ST_OK && db_affected(r)) {
-        st = tell_update(c, ch, a);
+        st = direct_add_update(c, ch, a->channel_id);
     } else if (st == ST_OK) {
         st = change_query(ch, &r, "DELETE FROM channels WHERE id = $1", DB_ID(a->channel_id));
         change_close_scope(ch, a->scope_id);

@@ -339,6 +339,33 @@ START_TEST(test_group_goes_on_and_ends)
 }
 END_TEST
 
+static status give(uint64_t who, uint64_t channel, uint64_t owner, Hubbub__V1__Channel *ret)
+{
+    Hubbub__V1__EditChannelRequest req = HUBBUB__V1__EDIT_CHANNEL_REQUEST__INIT;
+    PB_SET(&req, channel_id, channel);
+    PB_SET(&req, owner, owner);
+    return DO(who, channels, edit, &req, ret);
+}
+
+/* Only the owner gives the group away, and only to one who is in it. */
+START_TEST(test_owner)
+{
+    set_stage();
+    Hubbub__V1__Channel resp = HUBBUB__V1__CHANNEL__INIT;
+    uint64_t group = grouped(), outside = world_quick_person("outside");
+    ck_assert_int_eq(give(cast.ben, group, cast.ben, &resp), ST_MISSING_PERMISSIONS);
+    ck_assert_int_eq(give(cast.anna, group, outside, &resp), ST_INVALID_RECIPIENTS);
+    ck_assert_int_eq(give(outside, group, outside, &resp), ST_MISSING_ACCESS);
+    ck_assert_int_eq(give(cast.anna, group, cast.carl, &resp), ST_OK);
+    ck_assert_uint_eq(resp.owner_id, cast.carl);
+    ck_assert_uint_eq(world_entries(), 1);
+    ck_assert_uint_eq(world_entry(0)->event->channel_update->owner_id, cast.carl);
+    ck_assert_int_eq(give(cast.anna, group, cast.anna, &resp), ST_MISSING_PERMISSIONS);
+    ck_assert_int_eq(recipient(cast.anna, group, cast.ben, false), ST_MISSING_PERMISSIONS);
+    ck_assert_int_eq(recipient(cast.carl, group, cast.ben, false), ST_OK);
+}
+END_TEST
+
 START_TEST(test_reach)
 {
     set_stage();
@@ -370,6 +397,7 @@ int main(void)
         {"group", test_group},
         {"a group goes on and ends", test_group_goes_on_and_ends},
         {"reach", test_reach},
+        {"a group's owner", test_owner},
     };
     return world_run("direct", tests, sizeof tests / sizeof *tests);
 }

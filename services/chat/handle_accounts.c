@@ -9,6 +9,7 @@
 #include "services/chat/invites.h"
 #include "services/chat/names.h"
 #include "services/chat/profiles.h"
+#include "services/chat/rename.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
 #include <string.h>
@@ -438,17 +439,24 @@ static status edit_me(struct call *c, const Hubbub__V1__EditMeRequest *req, Hubb
         st = check_password(c, req, &e);
     if (st != ST_OK)
         return st;
+    bool renamed = e.username_set || e.global_name_set;
     CHANGE_OWNED struct change *ch = NULL;
-    st = change_begin(c, &user, 1, ST_UNAUTHORIZED, &ch);
+    st = renamed ? rename_begin(c, user, &ch) : change_begin(c, &user, 1, ST_UNAUTHORIZED, &ch);
     if (st == ST_OK)
         st = profile_update(ch, user, &profile);
     if (st == ST_OK)
         st = update_account(c, ch, &e, resp);
+    if (st == ST_OK && renamed)
+        st = rename_tell_guilds(c, ch, user);
     if (st == ST_OK && e.new_hash)
         st = token_revoke_all(c, ch, user);
     if (st == ST_OK && e.new_hash)
         st = token_issue(c, change_db(ch), user, req->user_agent, &resp->token);
-    return st == ST_OK ? change_commit(ch) : st;
+    if (st == ST_OK)
+        st = change_commit(ch);
+    if (st == ST_OK && renamed)
+        rename_tell_rest(c, user);
+    return st;
 }
 
 static status get_user(struct call *c, const Hubbub__V1__UserRequest *req, Hubbub__V1__User *resp)

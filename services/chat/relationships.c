@@ -14,23 +14,42 @@ static Hubbub__V1__Relationship *read_row(struct arena *a, const struct db_rows 
     return x;
 }
 
-status relationships_load(struct call *c, struct db *d, uint64_t user_id, Hubbub__V1__Relationship ***ret,
-                          size_t *ret_n)
+static void read_rows(struct call *c, const struct db_rows *r, Hubbub__V1__Relationship ***ret, size_t *ret_n)
 {
-    struct db_rows *r;
-    status st = chat_query(
-        c, d, &r,
-        "SELECT x.type, " ROWS_MS("x.since") ", x.nickname, " ROWS_USER
-                                             " FROM relationships x JOIN users u ON u.id = x.other_id AND NOT u.deleted"
-                                             " WHERE x.user_id = $1 ORDER BY x.since, x.other_id",
-        DB_ID(user_id));
-    if (st != ST_OK)
-        return st;
     *ret_n = db_count(r);
     *ret = ARENA_ARRAY(call_arena(c), Hubbub__V1__Relationship *, *ret_n);
     for (unsigned i = 0; i < *ret_n; i++)
         (*ret)[i] = read_row(call_arena(c), r, i);
-    return ST_OK;
+}
+
+#define ROWS_RELATIONSHIPS                                                                                             \
+    "SELECT x.type, " ROWS_MS("x.since") ", x.nickname, " ROWS_USER                                                    \
+                                         " FROM relationships x JOIN users u ON u.id = x.other_id AND NOT u.deleted "
+
+status relationships_load(struct call *c, struct db *d, uint64_t user_id, Hubbub__V1__Relationship ***ret,
+                          size_t *ret_n)
+{
+    struct db_rows *r;
+    status st =
+        chat_query(c, d, &r, ROWS_RELATIONSHIPS "WHERE x.user_id = $1 ORDER BY x.since, x.other_id", DB_ID(user_id));
+    if (st == ST_OK)
+        read_rows(c, r, ret, ret_n);
+    return st;
+}
+
+status relationships_load_with(struct call *c, struct db *d, uint64_t user_id, const uint64_t *of, size_t n,
+                               Hubbub__V1__Relationship ***ret, size_t *ret_n)
+{
+    struct db_rows *r;
+    status st = chat_query(c, d, &r,
+                           ROWS_RELATIONSHIPS "WHERE x.other_id = $1 AND x.user_id = ANY ($2::bigint[]) ORDER BY "
+                                              "x.user_id",
+                           DB_ID(user_id), DB_IDS(of, n));
+    if (st == ST_OK && db_count(r) != n)
+        return ST_STALE;
+    if (st == ST_OK)
+        read_rows(c, r, ret, ret_n);
+    return st;
 }
 
 status relationship_may_react(struct call *c, struct db *d, uint64_t author_id)

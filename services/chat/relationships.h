@@ -20,5 +20,8 @@ enum {
 /* All of the user's, by since; accounts that were deleted are left out. */
 status relationships_load(struct call *, struct db *, uint64_t user_id, Hubbub__V1__Relationship ***ret,
                           size_t *ret_n) MUST_CHECK;
+/* What each of `of` (by id) has with the user. ST_STALE when one has nothing. */
+status relationships_load_with(struct call *, struct db *, uint64_t user_id, const uint64_t *of, size_t n,
+                               Hubbub__V1__Relationship ***ret, size_t *ret_n) MUST_CHECK;
 /* ST_REACTION_BLOCKED when the author has blocked the caller. */
 status relationship_may_react(struct call *, struct db *, uint64_t author_id) MUST_CHECK;

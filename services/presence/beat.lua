@@ -1,6 +1,6 @@
 -- A gateway's beat, or a part of it.
 -- ARGV: lease in ms, settle delay in ms, gateway, then 7 a session:
---   user, session, "closed" or "", status, client, guild ids "1,2", activities.
+--   user, session, "closed" or "", status, client, guild ids and friends "1,2,u3", activities.
 --   "" keeps what is stored; guild ids "-" are none.
 -- Keys: presence:{user} is a hash; "@gateway/session" holds {status, client, guilds, activities}.
 --       presence:due scores "user gateway/session" with the time its lease ends.

@@ -4,7 +4,13 @@
 #include "services/presence/update.h"
 #include <string.h>
 
-enum { NAME_BYTES_MAX = 128, ACTIVITIES_BYTES_MAX = 16 << 10, GUILDS_MAX = 1000, RETRY_AFTER_MS = 1000 };
+enum {
+    NAME_BYTES_MAX = 128,
+    ACTIVITIES_BYTES_MAX = 16 << 10,
+    GUILDS_MAX = 1000,
+    FRIENDS_MAX = 1000,
+    RETRY_AFTER_MS = 1000
+};
 
 static const char *const statuses[] = {"online", "idle", "dnd", "invisible", "offline", NULL};
 static const char *const clients[] = {"desktop", "mobile", "web", NULL};
@@ -28,7 +34,7 @@ static bool is_one_of(const char *s, const char *const *choices)
 static bool is_valid(const Hubbub__V1__SessionPresence *p)
 {
     return p->user_id && is_name(p->session_id) && is_one_of(p->status, statuses) && is_one_of(p->client, clients) &&
-           p->activities.len <= ACTIVITIES_BYTES_MAX && p->n_guild_ids <= GUILDS_MAX;
+           p->activities.len <= ACTIVITIES_BYTES_MAX && p->n_guild_ids <= GUILDS_MAX && p->n_friend_ids <= FRIENDS_MAX;
 }
 
 static status unavailable(struct call *c)

@@ -1,7 +1,7 @@
 -- Takes changed users whose time has come, works out what is shown of each, stores it, and returns those for whom it
 -- differs from what was shown before. ARGV: the most users to take.
 -- Returns {taken, {user, status, desktop, mobile, web, activities, {guild...}, {session, status, client, activities...}}...}:
--- the guilds to tell, and the user's own sessions, which the user is told of whatever others see.
+-- the guilds to tell (a friend as u and the id), and the user's own sessions, which the user is told of whatever others see.
 -- In presence:{user}: status, desktop, mobile, web, activities and guilds are what was shown last, and where.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -38,7 +38,7 @@ local function look(key)
             if session.rank > (rank[clients[row[2]]] or 0) then
                 clients[row[2]] = row[1]
             end
-            for guild in string.gmatch(row[3], '%d+') do
+            for guild in string.gmatch(row[3], 'u?%d+') do
                 guilds[guild] = true
             end
         end
@@ -61,7 +61,7 @@ local function settle(user)
         update[#update + 1] = now_shown[field]
     end
     local told, list, to_tell = {}, {}, {}
-    for guild in string.gmatch(stored.guilds or '', '%d+') do
+    for guild in string.gmatch(stored.guilds or '', 'u?%d+') do
         told[guild] = true
     end
     for guild in pairs(guilds) do

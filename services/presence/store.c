@@ -194,18 +194,21 @@ static const char *text(const char *s)
     return s ? s : "";
 }
 
-/* "1,2"; "" when none is given; "-" for the single id 0: shown nowhere. */
-static const char *guild_list(struct arena *a, const Hubbub__V1__SessionPresence *p)
+/* "1,2,u3": guilds, then friends; "" when no guild is given; "-" for the single id 0 and no friend: shown nowhere. */
+static const char *audience(struct arena *a, const Hubbub__V1__SessionPresence *p)
 {
+    enum { DIGITS = 22 };
+    bool nowhere = p->n_guild_ids == 1 && !p->guild_ids[0];
     if (!p->n_guild_ids)
         return "";
-    if (p->n_guild_ids == 1 && !p->guild_ids[0])
+    if (nowhere && !p->n_friend_ids)
         return "-";
-    enum { DIGITS = 21 };
-    char *list = arena_alloc(a, p->n_guild_ids * DIGITS + 1);
+    char *list = arena_alloc(a, (p->n_guild_ids + p->n_friend_ids) * DIGITS + 1);
     size_t n = 0;
-    for (size_t i = 0; i < p->n_guild_ids; i++)
-        n += (size_t)sprintf(list + n, "%s%" PRIu64, i ? "," : "", p->guild_ids[i]);
+    for (size_t i = 0; !nowhere && i < p->n_guild_ids; i++)
+        n += (size_t)sprintf(list + n, "%s%" PRIu64, n ? "," : "", p->guild_ids[i]);
+    for (size_t i = 0; i < p->n_friend_ids; i++)
+        n += (size_t)sprintf(list + n, "%su%" PRIu64, n ? "," : "", p->friend_ids[i]);
     return list;
 }
 
@@ -216,7 +219,7 @@ static void put_session(struct arena *a, const Hubbub__V1__SessionPresence *p, c
     argv[2] = p->closed ? "closed" : "";
     argv[3] = text(p->status);
     argv[4] = text(p->client);
-    argv[5] = guild_list(a, p);
+    argv[5] = audience(a, p);
     argv[6] = p->activities.len ? arena_strndup(a, (const char *)p->activities.data, p->activities.len) : "";
 }
 
@@ -322,16 +325,26 @@ static void read_sessions(struct arena *a, const redisReply *r, struct shown *re
     ret->sessions = all;
 }
 
+static void read_audience(struct arena *a, const redisReply *r, struct shown *ret)
+{
+    uint64_t *guilds = ARENA_ARRAY(a, uint64_t, r->elements), *friends = ARENA_ARRAY(a, uint64_t, r->elements);
+    for (size_t i = 0; i < r->elements; i++) {
+        const char *id = r->element[i]->str;
+        if (*id == 'u')
+            friends[ret->n_friend_ids++] = strtoull(id + 1, NULL, 10);
+        else
+            guilds[ret->n_guild_ids++] = strtoull(id, NULL, 10);
+    }
+    ret->guild_ids = guilds;
+    ret->friend_ids = friends;
+}
+
 static void read_update(struct arena *a, const redisReply *r, struct shown *ret)
 {
-    const redisReply *guilds = r->element[1 + SHOWN_FIELDS], *sessions = r->element[2 + SHOWN_FIELDS];
+    const redisReply *sessions = r->element[2 + SHOWN_FIELDS];
     ret->user_id = strtoull(r->element[0]->str, NULL, 10);
     read_shown(a, r->element + 1, ret);
-    ret->n_guild_ids = guilds->elements;
-    uint64_t *guild_ids = ARENA_ARRAY(a, uint64_t, ret->n_guild_ids);
-    for (size_t i = 0; i < ret->n_guild_ids; i++)
-        guild_ids[i] = strtoull(guilds->element[i]->str, NULL, 10);
-    ret->guild_ids = guild_ids;
+    read_audience(a, r->element[1 + SHOWN_FIELDS], ret);
     read_sessions(a, sessions, ret);
 }
 

@@ -37,13 +37,15 @@ void store_destroy(struct store *);
 struct shown_session {
     const char *session_id, *status, *client, *activities;
 };
-/* What is shown of a user, and the guilds to tell. */
+/* What is shown of a user, and the guilds and friends to tell. */
 struct shown {
     uint64_t user_id;
     const char *status, *desktop, *mobile, *web; /* "" for a client that is not there */
     const char *activities;                      /* a JSON array */
     const uint64_t *guild_ids;
     size_t n_guild_ids;
+    const uint64_t *friend_ids;
+    size_t n_friend_ids;
     const struct shown_session *sessions;
     size_t n_sessions;
 };

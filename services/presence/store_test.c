@@ -164,7 +164,8 @@ START_TEST(a_new_guild_is_told_and_a_left_one_is_told_no_more)
 }
 END_TEST
 
-/* The member was removed and is back before anybody looked: the list is as it was, and the guild knows nothing of them. */
+/* The member was removed and is back before anybody looked: the list is as it was, and the guild knows nothing of them.
+ */
 START_TEST(a_guild_that_was_left_and_joined_again_is_told_anew)
 {
     BEAT(5, "a", "online", "desktop", NULL, "12");

@@ -9,7 +9,7 @@
 enum { TURN_MS = 50, TURNS_PER_SWEEP = 20, TURN_BYTES_MAX = 256 << 20 };
 
 static struct metric told =
-    METRIC_COUNTER("hubbub_presence_updates_total", "Presence updates published, a guild each", "");
+    METRIC_COUNTER("hubbub_presence_updates_total", "Presence updates published, a guild or friend each", "");
 
 struct teller {
     struct store *store;
@@ -38,7 +38,14 @@ static void tell(struct teller *t, const struct shown *s)
         bus_publish(t->publisher, "guild", s->guild_ids[i], packed, n);
         arena_destroy(a);
     }
-    metric_add(&told, (int64_t)s->n_guild_ids);
+    for (size_t i = 0; i < s->n_friend_ids; i++) {
+        struct arena *a = arena_create(0);
+        size_t n;
+        void *packed = update_pack_friend(a, s, s->friend_ids[i], &n);
+        bus_publish(t->publisher, "user", s->friend_ids[i], packed, n);
+        arena_destroy(a);
+    }
+    metric_add(&told, (int64_t)(s->n_guild_ids + s->n_friend_ids));
     if (s->n_sessions)
         tell_user(t, s);
 }

@@ -39,6 +39,14 @@ void *update_pack(struct arena *a, const struct shown *s, uint64_t guild_id, siz
     return pack(a, &event, ret_n);
 }
 
+void *update_pack_friend(struct arena *a, const struct shown *s, uint64_t friend_id, size_t *ret_n)
+{
+    Hubbub__V1__Event event = HUBBUB__V1__EVENT__INIT;
+    event.presence_update = update_new(a, s);
+    PB_SET(event.presence_update, friend_id, friend_id);
+    return pack(a, &event, ret_n);
+}
+
 static Hubbub__V1__OwnSession *own_session(struct arena *a, const struct shown_session *s)
 {
     Hubbub__V1__OwnSession *o = PB_NEW(a, Hubbub__V1__OwnSession, hubbub__v1__own_session);

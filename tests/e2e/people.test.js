@@ -193,3 +193,64 @@ describe('profiles and notes', () => {
         for (const s of [mine, theirs]) await s.close();
     });
 });
+
+describe('a changed name', () => {
+    test('is told to guilds, friends, DMs and the own devices, and to nobody else', async () => {
+        const w = await up.hub.guild(1);
+        const [emil] = w.members;
+        const [friend, partner, stranger] = await up.hub.people(3);
+        await emil.put(`/users/@me/relationships/${friend.id}`, {});
+        await friend.put(`/users/@me/relationships/${emil.id}`, {});
+        await emil.put(`/users/@me/relationships/${partner.id}`, {});
+        await partner.put(`/users/@me/relationships/${emil.id}`, {});
+        const dm = (await emil.post('/users/@me/channels', { recipient_id: partner.id })).id;
+        await emil.say(dm, 'hello');
+        await emil.delete(`/users/@me/relationships/${partner.id}`);
+        const sockets = [];
+        for (const who of [w.owner, friend, partner, stranger, emil]) sockets.push(await who.connect());
+        const [member, ofFriend, ofPartner, ofStranger, own] = sockets;
+        await member.event('GUILD_CREATE');
+        const quiet = sockets.map((s) => s.frames.length);
+        await emil.patch('/users/@me', { global_name: 'Emil the Second' });
+        const renamed = (u) => u.id === emil.id && u.global_name === 'Emil the Second';
+        const updated = (await member.event('GUILD_MEMBER_UPDATE', (d) => renamed(d.user))).d;
+        assert.equal(updated.guild_id, w.guild);
+        const related = (await ofFriend.event('RELATIONSHIP_UPDATE')).d;
+        assert.deepEqual([related.id, related.type, renamed(related.user)], [emil.id, 1, true]);
+        const channel = (await ofPartner.event('CHANNEL_UPDATE', (d) => d.id === dm)).d;
+        assert.ok(channel.recipients.length === 1 && renamed(channel.recipients[0]));
+        await own.event('USER_UPDATE', renamed);
+        // Who looks up a member later sees the new name too: the replica was changed, not only the socket.
+        const late = await w.owner.connect();
+        const created = (await late.event('GUILD_CREATE')).d;
+        assert.ok(renamed(created.members.find((m) => m.user.id === emil.id).user));
+        await late.close();
+        const names = ofStranger.frames.slice(quiet[3]).filter((f) => JSON.stringify(f).includes(emil.id));
+        assert.deepEqual(names, []);
+        for (const s of sockets) await s.close();
+    });
+});
+
+describe('friends', () => {
+    test('see each other come and go without a guild in common, and no longer once it is over', async () => {
+        const [fay, gus] = await up.hub.people(2);
+        await fay.put(`/users/@me/relationships/${gus.id}`, {});
+        const first = await fay.connect();
+        await gus.put(`/users/@me/relationships/${fay.id}`, {});
+        await first.event('RELATIONSHIP_ADD', (r) => r.type === 1);
+        const second = await gus.connect({ identify: { presence: { status: 'dnd', since: null, afk: false, activities: [] } } });
+        const there = (await second.event('PRESENCE_UPDATE', (d) => d.user.id === fay.id)).d;
+        assert.deepEqual([there.status, 'guild_id' in there], ['online', false]);
+        await first.event('PRESENCE_UPDATE', (d) => d.user.id === gus.id && d.status === 'dnd');
+        await second.close();
+        await first.event('PRESENCE_UPDATE', (d) => d.user.id === gus.id && d.status === 'offline');
+        await fay.delete(`/users/@me/relationships/${gus.id}`);
+        await first.event('RELATIONSHIP_REMOVE');
+        const from = first.frames.length;
+        const again = await gus.connect();
+        await again.event('SESSIONS_REPLACE');
+        assert.deepEqual(first.frames.slice(from).filter((f) => f.t === 'PRESENCE_UPDATE'), []);
+        assert.deepEqual(again.dispatched('PRESENCE_UPDATE'), []);
+        for (const s of [first, again]) await s.close();
+    });
+});

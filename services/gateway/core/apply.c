@@ -548,6 +548,7 @@ static void apply_user_entry(struct hub *h, struct session *x, const Hubbub__V1_
     } else if (e->direct_closed) {
         direct_closed(h, x, e->direct_closed);
     } else {
+        friends_fold(h, x, e);
         send_event(h, x, e, false);
     }
 }
@@ -711,6 +712,10 @@ void apply_ephemeral(struct hub *h, const Hubbub__V1__Event *e)
 {
     if (e->sessions_replace) {
         apply_sessions(h, e);
+        return;
+    }
+    if (e->presence_update && e->presence_update->friend_id) {
+        friends_presence(h, e->presence_update);
         return;
     }
     if (e->typing_start && !e->typing_start->guild_id) {

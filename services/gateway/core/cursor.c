@@ -783,9 +783,13 @@ void hub_on_presences(struct hub *h, uint64_t ticket, status st, const Hubbub__V
     h->now = now_ms;
     struct ticket *t = ticket_take(h, ticket, TICKET_PRESENCES);
     struct ticket *of_roster = t ? NULL : ticket_take(h, ticket, TICKET_ROSTER_PRESENCES);
+    struct ticket *of_friends = t || of_roster ? NULL : ticket_take(h, ticket, TICKET_FRIENDS);
     if (of_roster)
         roster_on_presences(h, of_roster, st, r);
     ticket_free(of_roster);
+    if (of_friends)
+        friends_on_presences(h, of_friends, st, r);
+    ticket_free(of_friends);
     struct scope *s = t ? ticket_scope(h, t) : NULL;
     if (s && s->state == SCOPE_LIVE) {
         for (size_t i = 0; st == ST_OK && i < r->n_presences; i++)

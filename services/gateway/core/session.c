@@ -124,7 +124,7 @@ struct hold *session_hold(struct hub *h, struct session *x, struct scope *s)
     return hold;
 }
 
-static void mark_presence(struct hub *h, struct session *x)
+void session_mark_presence(struct hub *h, struct session *x)
 {
     x->presence_dirty = true;
     h->some_presence = true;
@@ -139,7 +139,7 @@ void hold_detach(struct hub *h, struct hold *hold)
     hold->attached = false;
     hold->scope->n_waiting++;
     if (hold->membership)
-        mark_presence(h, hold->session);
+        session_mark_presence(h, hold->session);
 }
 
 void hold_drop(struct hub *h, struct hold *hold)
@@ -164,7 +164,7 @@ void hold_attach(struct hub *h, struct hold *hold, uint64_t position)
     hold->want = 0;
     s->n_waiting--;
     if (hold->membership)
-        mark_presence(h, hold->session);
+        session_mark_presence(h, hold->session);
     if (s->applied <= position) {
         hold->from = position;
         scope_know(h, s, position, 0);
@@ -275,6 +275,7 @@ static void session_free(struct hub *h, struct session *x)
     memory_free_message(x->opened);
     free(x->token);
     free(x->status);
+    free(x->friends);
     memory_free_message(x->presence);
     free(x);
 }
@@ -322,6 +323,7 @@ void session_end(struct hub *h, struct session *x)
     x->ticket = NULL;
     leave_seat(h, x);
     members_forget(h, x);
+    friends_forget(x);
     if (x->presence_shown)
         show_presence(h, x, true);
     if (x->ticked_at)
@@ -368,6 +370,8 @@ static void show_presence(struct hub *h, struct session *x, bool closed)
     presence_write_activities(&activities, x->presence, x->identity.bot);
     PB_SET(&p, activities, ((ProtobufCBinaryData){activities.len, (uint8_t *)activities.data}));
     p.client = (char *)x->client;
+    p.friend_ids = x->friends;
+    p.n_friend_ids = x->n_friends;
     p.guild_ids = memory_zeroed(HASH_COUNT(x->holds) * sizeof *p.guild_ids);
     for (struct hold *hold = x->holds; hold; hold = hold->hh.next)
         if (hold->attached && hold->membership)
@@ -411,7 +415,7 @@ void session_set_presence(struct hub *h, struct session *x, const Hubbub__V1__Pr
         x->presence = memory_copy_message(p);
     }
     if (x->state == SESSION_OPEN)
-        mark_presence(h, x);
+        session_mark_presence(h, x);
 }
 
 static const char *client_of(const Hubbub__V1__Identify *d)
@@ -707,6 +711,7 @@ static void open_session(struct hub *h, struct session *x)
     HASH_ITER(hh, x->holds, hold, next)
     if (hold->membership && hold->membership->none)
         hold_drop(h, hold);
+    friends_load(x, x->opened);
     if (x->move) {
         move_attach(h, x);
     } else {
@@ -715,7 +720,8 @@ static void open_session(struct hub *h, struct session *x)
         ready_send(h, x);
         attach_all(h, x);
         send_guilds(h, x);
-        mark_presence(h, x);
+        friends_ask(h, x);
+        session_mark_presence(h, x);
     }
     memory_free_message(x->opened);
     x->opened = NULL;
@@ -855,7 +861,7 @@ void session_replay(struct hub *h, struct session *x, int64_t seq)
     hub_payload_unref(h, resumed);
     h->stats.resumed++;
     lists_resume(h, x);
-    mark_presence(h, x);
+    session_mark_presence(h, x);
 }
 
 void session_resume(struct hub *h, struct hub_connection *c, const Hubbub__V1__Resume *d)

@@ -9,6 +9,7 @@
  *   ready.c       READY, GUILD_CREATE
  *   members.c     op 8: member chunks
  *   presence.c    what a session shows of its user, and whose presence it is told of
+ *   friends.c     whose friend a session's user is, and their presence
  *   member_list.h the lists beside channels: ops 14 and 37, GUILD_MEMBER_LIST_UPDATE
  *   hub.c         tickets, the settling of what a turn has left to do, ticks, statistics
  *
@@ -86,6 +87,7 @@ enum ticket_kind {
     TICKET_ROSTER,
     TICKET_ROSTER_PRESENCES,
     TICKET_CLAIM,
+    TICKET_FRIENDS,
     TICKET_KINDS
 };
 
@@ -247,6 +249,9 @@ struct session {
     int64_t ticked_s, ticked_at; /* of the last tick; ticked_at 0: none was written */
     uint8_t tick_phase;
     unsigned n_members_asks, n_watched;
+    uint64_t *friends; /* of a person */
+    size_t n_friends;
+    struct ticket *friends_ticket; /* their presence is asked for */
     struct ring ring;
     char *status;
     Hubbub__V1__PresenceInput *presence; /* as the client gave it; NULL: nothing yet */
@@ -337,6 +342,8 @@ void session_detach(struct hub *, struct session *);
 void session_end(struct hub *, struct session *);
 /* Ends it, and tells the client by op 9. */
 void session_invalidate(struct hub *, struct session *);
+/* What presence knows of it is to be said anew. */
+void session_mark_presence(struct hub *, struct session *);
 void session_set_presence(struct hub *, struct session *, const Hubbub__V1__PresenceInput *);
 void session_dispatch(struct hub *, struct session *, struct hub_payload *);
 /* Sends READY and attaches, when everything it waits for is there. */
@@ -475,6 +482,17 @@ bool hold_permits(struct hold *, uint64_t permission);
 void ready_send(struct hub *, struct session *);
 void ready_send_guild(struct hub *, struct hold *);
 void ready_send_guild_deleted(struct hub *, struct session *, uint64_t guild_id);
+
+/* friends.c */
+void friends_load(struct session *, const Hubbub__V1__OpenSessionResponse *);
+/* An entry of the user's feed, in its turn. */
+void friends_fold(struct hub *, struct session *, const Hubbub__V1__Event *);
+/* After READY: who of them is online is told by PRESENCE_UPDATE. */
+void friends_ask(struct hub *, struct session *);
+void friends_forget(struct session *);
+void friends_on_presences(struct hub *, struct ticket *, status, const Hubbub__V1__GetPresencesResponse *);
+/* From the bus, for p->friend_id. */
+void friends_presence(struct hub *, const Hubbub__V1__PresenceUpdated *p);
 
 /* members.c */
 void members_request(struct hub *, struct session *, const Hubbub__V1__RequestMembers *);
