@@ -15,7 +15,7 @@
  * elsewhere. */
 #include "lib/base/log.h"
 #include "lib/rpc/client.h"
-#include <grpc/grpc_security.h>
+#include "lib/rpc/credentials.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,15 +72,16 @@ static grpc_channel *open_channel(const struct instance *instance)
         codec_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
         codec_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
         codec_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RPC_WINDOW_BYTES),
+        credentials_name(),
         {.type = GRPC_ARG_STRING,
          .key = (char *)GRPC_ARG_SERVICE_CONFIG,
          .value.string = (char *)"{\"loadBalancingConfig\":[{\"round_robin\":{}}]}"},
     };
     /* The last is for a name behind which there are several. */
     grpc_channel_args all = {sizeof args / sizeof *args - !is_one_name(instance), args};
-    grpc_channel_credentials *plain = grpc_insecure_credentials_create();
-    grpc_channel *channel = grpc_channel_create(instance->target, plain, &all);
-    grpc_channel_credentials_release(plain);
+    grpc_channel_credentials *credentials = credentials_of_client();
+    grpc_channel *channel = grpc_channel_create(instance->target, credentials, &all);
+    grpc_channel_credentials_release(credentials);
     grpc_channel_check_connectivity_state(channel, 1);
     return channel;
 }

@@ -7,7 +7,7 @@
 #include "lib/rpc/server.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include <grpc/grpc_security.h>
+#include "lib/rpc/credentials.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,14 +214,25 @@ static grpc_server *make_grpc(const struct rpc_server_config *config)
     return grpc_server_create(&all, NULL);
 }
 
+/* Its threads are its own: who asks a server about itself holds up nobody's call. */
+static void set_bulkheads(struct rpc_server *s, const struct rpc_bulkhead *all, unsigned n)
+{
+    static const struct rpc_bulkhead reflection = {.name = REFLECTION_BULKHEAD, .workers = 2, .queue_max = 16};
+    s->bulkheads = calloc(n + 1, sizeof *all);
+    if (!s->bulkheads)
+        log_fatal("out of memory");
+    memcpy(s->bulkheads, all, n * sizeof *all);
+    s->bulkheads[n] = reflection;
+    s->config.bulkheads = s->bulkheads;
+    s->config.n_bulkheads = n + (s->reflection != NULL);
+}
+
 static void copy_config(struct rpc_server *s, const struct rpc_server_config *config)
 {
     static const struct rpc_bulkhead one = {.name = "main", .workers = 16, .queue_max = 1024};
     s->config = *config;
-    if (!s->config.n_bulkheads) {
-        s->config.bulkheads = &one;
-        s->config.n_bulkheads = 1;
-    }
+    s->reflection = reflection_create();
+    set_bulkheads(s, config->n_bulkheads ? config->bulkheads : &one, config->n_bulkheads ? config->n_bulkheads : 1);
     if (!s->config.message_bytes_max || s->config.message_bytes_max > INT_MAX)
         s->config.message_bytes_max = MESSAGE_BYTES_DEFAULT;
     if (!s->config.in_flight_max)
@@ -253,9 +264,9 @@ static bool bind_address(struct rpc_server *s)
 {
     if (!address_claim(s->config.listen))
         return false;
-    grpc_server_credentials *plain = grpc_insecure_server_credentials_create();
-    s->port = grpc_server_add_http2_port(s->grpc, s->config.listen, plain);
-    grpc_server_credentials_release(plain);
+    grpc_server_credentials *credentials = credentials_of_server();
+    s->port = grpc_server_add_http2_port(s->grpc, s->config.listen, credentials);
+    grpc_server_credentials_release(credentials);
     if (!s->port)
         log_error("cannot listen", LOG_S("address", s->config.listen));
     return s->port;
@@ -326,6 +337,7 @@ bool server_knows(const struct rpc_server *s, const char *service)
 bool rpc_server_start(struct rpc_server *s)
 {
     health_add(s);
+    reflection_add(s);
     s->started = true;
     pools_start(s->pools, s->config.n_bulkheads);
     grpc_server_start(s->grpc);
@@ -351,7 +363,8 @@ static bool wait_shut(struct rpc_server *s, int64_t ms)
     return done;
 }
 
-/* The order matters: a batch that a worker starts after the queue's shutdown would be lost, so the workers end first. */
+/* The order matters: a batch that a worker starts after the queue's shutdown would be lost, so the workers end first.
+ */
 void rpc_server_drain(struct rpc_server *s, int64_t grace_ms)
 {
     if (s->drained)
@@ -391,5 +404,7 @@ void rpc_server_destroy(struct rpc_server *s)
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->health_lock);
     grpc_shutdown();
+    reflection_destroy(s->reflection);
+    free(s->bulkheads);
     free(s);
 }

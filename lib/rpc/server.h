@@ -99,6 +99,8 @@ struct rpc_server {
     bool ready;
     struct call *watchers;
     unsigned n_watchers;
+    struct rpc_bulkhead *bulkheads; /* what config.bulkheads points to */
+    struct reflection *reflection;  /* NULL: it is off */
 };
 
 /* ---- server.c ---- */
@@ -138,6 +140,14 @@ void health_add(struct rpc_server *);
 void health_tell(struct rpc_server *);
 /* A watcher's peer went away. */
 void health_closed(struct call *);
+
+/* ---- reflection.c ---- */
+#define REFLECTION_BULKHEAD "reflection"
+/* NULL: it is off. */
+struct reflection *reflection_create(void);
+void reflection_destroy(struct reflection *);
+/* Adds its methods when it is on. */
+void reflection_add(struct rpc_server *);
 
 /* ---- address.c ---- */
 /* Removes a unix socket file that nobody listens on. false: somebody does, or it is no socket (logged). */

@@ -6,6 +6,7 @@
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
 #include "lib/base/log.h"
+#include "lib/rpc/options.h"
 #include "services/chat/chat.h"
 #include "services/chat/handlers.h"
 #include "services/chat/janitor.h"
@@ -49,7 +50,6 @@ static const struct config_option options[] = {
     {"HUBBUB_CHAT_WORKERS", CONFIG_INT, &workers, "16", 1, 256,
      .doc = "threads for ordinary calls; each may hold a database connection"},
 };
-static const struct config_table table = {options, sizeof options / sizeof *options};
 
 struct process {
     struct chat *chat;
@@ -191,8 +191,11 @@ static int run(struct process *p)
 
 int main(int argc, char **argv)
 {
-    config_load("chat", argc, argv, &table, 1);
+    const struct config_table tables[] = {{options, sizeof options / sizeof *options}, rpc_options};
+    config_load("chat", argc, argv, tables, sizeof tables / sizeof *tables);
     log_init("chat", log_level);
+    if (!rpc_options_start())
+        return 2;
     if (sodium_init() < 0)
         log_fatal("libsodium does not start");
     block_signals();

@@ -3,6 +3,7 @@
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
 #include "lib/base/log.h"
+#include "lib/rpc/options.h"
 #include "services/gateway/edge/edge.h"
 #include "services/gateway/edge/ratelimit.h"
 #include <signal.h>
@@ -105,9 +106,11 @@ static void handle_signals(uv_loop_t *loop)
 
 int main(int argc, char **argv)
 {
-    const struct config_table tables[] = {{options, sizeof options / sizeof options[0]}, ratelimit_options};
+    const struct config_table tables[] = {{options, sizeof options / sizeof options[0]}, ratelimit_options, rpc_options};
     config_load("gateway", argc, argv, tables, sizeof tables / sizeof tables[0]);
     log_init(config.gateway_id, log_level);
+    if (!rpc_options_start())
+        return 2;
     config.io_uring = !strcmp(io_uring, "auto");
     if (sodium_init() < 0)
         log_fatal("libsodium cannot start");

@@ -2,6 +2,7 @@
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
 #include "lib/base/log.h"
+#include "lib/rpc/options.h"
 #include "services/media/handlers.h"
 #include <signal.h>
 #include <stdatomic.h>
@@ -57,9 +58,11 @@ static struct rpc_server *create_server(struct media *media)
 int main(int argc, char **argv)
 {
     static struct media media;
-    const struct config_table table = {options, sizeof options / sizeof *options};
-    config_load("media", argc, argv, &table, 1);
+    const struct config_table tables[] = {{options, sizeof options / sizeof *options}, rpc_options};
+    config_load("media", argc, argv, tables, sizeof tables / sizeof *tables);
     log_init("media", log_level);
+    if (!rpc_options_start())
+        return 2;
     sigset_t ending = block_signals();
     media.upload_bytes_max = (uint64_t)upload_bytes_max;
     media.store = blob_store_create(directory);

@@ -2,6 +2,7 @@
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
 #include "lib/base/log.h"
+#include "lib/rpc/options.h"
 #include "lib/base/metric.h"
 #include "lib/bus/bus.h"
 #include "services/presence/handlers.h"
@@ -85,9 +86,11 @@ static struct rpc_server *create_server(struct presence *p)
 int main(int argc, char **argv)
 {
     static struct presence presence;
-    const struct config_table table = {options, sizeof options / sizeof *options};
-    config_load("presence", argc, argv, &table, 1);
+    const struct config_table tables[] = {{options, sizeof options / sizeof *options}, rpc_options};
+    config_load("presence", argc, argv, tables, sizeof tables / sizeof *tables);
     log_init("presence", log_level);
+    if (!rpc_options_start())
+        return 2;
     sigset_t ending = block_signals();
     if (!store_shared_init(&presence.shared, redis_url, STORE_LEASE_MS, STORE_SETTLE_MS) ||
         !(presence.publisher = bus_publisher_create(redis_url)))

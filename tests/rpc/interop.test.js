@@ -118,7 +118,7 @@ for (const listen of ['127.0.0.1:0', `unix:${folder}/probe.sock`]) {
     });
 
     test('unknown method and unknown service are answered at once', async () => {
-      for (const name of ['/hubbub.probe.v1.Probe/Nothing', '/no.such.Service/Echo', '/x']) {
+      for (const name of ['/hubbub.probe.v1.Probe/Nothing', '/no.such.Service/Echo', '/x', '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo']) {
         const begun = Date.now();
         const error = await new Promise((resolve) =>
           client.makeUnaryRequest(name, (b) => b, (b) => b, Buffer.alloc(0), new grpc.Metadata(), from(5000), resolve));

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "tools/hubbub/doctor.h"
 #include "lib/base/clock.h"
+#include "lib/rpc/options.h"
 #include "tools/hubbub/commands.h"
 #include "tools/hubbub/services.h"
 #include <dirent.h>
@@ -123,6 +124,19 @@ static void check_configuration(struct doctor *d)
         free(program);
         free(check);
     }
+}
+
+/* A wrong one ended the check of hubbub's own configuration. */
+static void check_certificates(struct doctor *d)
+{
+    enum { SOON_DAYS = 30 };
+    const struct rpc_certificates *c = rpc_options_certificates();
+    if (!c)
+        doctor_report(d, FINDING_OK, "certificates between services", "none: their connections are plain");
+    else if (c->days_left < SOON_DAYS)
+        doctor_report(d, FINDING_WARN, "certificates between services", "one ends in %d days; make new ones and restart", c->days_left);
+    else
+        doctor_report(d, FINDING_OK, "certificates between services", "right for %d days", c->days_left);
 }
 
 /* ---- Processes --------------------------------------------------------------------------------------------------------- */
@@ -259,6 +273,7 @@ int doctor_main(int argc, char **argv)
     d.count[FINDING_OK] = 1;
     look_around(&d);
     check_configuration(&d);
+    check_certificates(&d);
     doctor_check_programs(&d);
     doctor_check_libraries(&d);
     doctor_check_limits(&d);

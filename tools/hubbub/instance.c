@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "tools/hubbub/instance.h"
+#include "lib/rpc/options.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@ static const struct config_option options[] = {
     {.name = "HUBBUB_BIN_DIR", .type = CONFIG_STRING, .value = &bin_dir_option, .fallback = "",
      .doc = "folder of the services' programs; where hubbub itself lies when empty"},
 };
-const struct config_table instance_options = {options, sizeof options / sizeof *options};
+static const struct config_table own_options = {options, sizeof options / sizeof *options};
 
 void say(const char *format, ...)
 {
@@ -132,9 +133,18 @@ static bool is_any_address(const char *host)
     return !*host || !strcmp(host, "0.0.0.0") || !strcmp(host, "[::]") || !strcmp(host, "*");
 }
 
+void instance_load_options(const char *program, int argc, char **argv)
+{
+    const struct config_table tables[] = {own_options, rpc_options};
+    config_load(program, argc, argv, tables, sizeof tables / sizeof *tables);
+}
+
 void instance_load(struct instance *in)
 {
-    config_load("hubbub", 1, NULL, &instance_options, 1);
+    instance_load_options("hubbub", 1, NULL);
+    const char *wrong = rpc_options_check();
+    if (wrong)
+        give_up(2, "%s", wrong);
     char *data = absolute_data(data_option);
     for (size_t n = strlen(data); n > 1 && data[n - 1] == '/'; n--)
         data[n - 1] = '\0';

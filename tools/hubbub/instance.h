@@ -28,8 +28,8 @@ struct instance {
     char secret[INSTANCE_SECRET_HEX + 1];
 };
 
-/* The options, for --help and the docs. */
-extern const struct config_table instance_options;
+/* config_load() of the options of `hubbub`: for --help and the docs. */
+void instance_load_options(const char *program, int argc, char **argv);
 
 /* Reads the environment into *ret. Ends the process with one line when a value is wrong. */
 void instance_load(struct instance *ret);

@@ -71,7 +71,7 @@ static void print_usage(void)
 {
     printf("hubbub up [--gateways N] [--chats N]: starts Hubbub here and stays in the foreground; Ctrl-C stops it.\n"
            "Options of the services (HUBBUB_REGISTRATION, HUBBUB_LOG_LEVEL, ...) are passed on to them.\n\n");
-    config_load("hubbub up", 2, (char *[]){"hubbub", "--help"}, &instance_options, 1);
+    instance_load_options("hubbub up", 2, (char *[]){"hubbub", "--help"});
 }
 
 static void check_config(void)
@@ -97,7 +97,7 @@ static void parse_arguments(int argc, char **argv, unsigned *gateways, unsigned 
         else if (c == 'C')
             check_config();
         else if (c == 'T')
-            config_load("hubbub up", 2, (char *[]){"hubbub", "--print-config-table"}, &instance_options, 1);
+            instance_load_options("hubbub up", 2, (char *[]){"hubbub", "--print-config-table"});
         else
             exit(2);
     }
