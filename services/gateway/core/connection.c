@@ -30,6 +30,11 @@ void connection_invalidate(struct hub *h, struct hub_connection *c)
     connection_send(h, c, h->invalid, -1);
 }
 
+void connection_refuse(struct hub *h, struct hub_connection *c)
+{
+    c->refused_until = h->now + REFUSED_MIN_MS + (int64_t)hub_random_below(h, REFUSED_MAX_MS - REFUSED_MIN_MS);
+}
+
 /* ---- Ops --------------------------------------------------------------------------------------------------------- */
 
 /* One frame on its way through the table. */
@@ -132,7 +137,7 @@ static bool is_good_shard(const Hubbub__V1__Identify *d)
 
 static bool is_busy(const struct hub_connection *c)
 {
-    return c->session || c->resumption;
+    return c->session || c->resumption || c->refused_until;
 }
 
 static void handle_identify(struct frame *f)
@@ -361,6 +366,7 @@ struct hub_connection *hub_connected(struct hub *h, void *edge, int version, int
     c->identify_due = now_ms + h->config.identify_timeout_ms;
     DL_APPEND(h->connections, c);
     h->n_connections++;
+    h->n_unidentified++;
     if (h->n_connections > h->config.connections_max)
         connection_close(h, c, 4000, "Too many connections");
     connection_send(h, c, h->draining ? h->reconnect : h->hello, -1);
@@ -368,6 +374,11 @@ struct hub_connection *hub_connected(struct hub *h, void *edge, int version, int
         c->cut_at = now_ms + RECONNECT_GRACE_MS;
     hub_settle(h);
     return c;
+}
+
+uint32_t hub_unidentified(const struct hub *h)
+{
+    return h->n_unidentified;
 }
 
 bool hub_wants_compression(const struct hub_connection *c)
@@ -401,6 +412,10 @@ static void check(struct hub *h, struct hub_connection *c)
         c->cut_at = h->now + RECONNECT_GRACE_MS;
         connection_send(h, c, h->reconnect, -1);
     }
+    if (c->refused_until && h->now >= c->refused_until) {
+        c->refused_until = 0;
+        connection_invalidate(h, c);
+    }
     if (c->cut_at && h->now >= c->cut_at)
         connection_close(h, c, 4000, "Reconnect");
     else if (h->now - c->beat_at >= (int64_t)h->config.heartbeat_interval_ms * 3 / 2)
@@ -412,9 +427,13 @@ static void check(struct hub *h, struct hub_connection *c)
 void connections_check(struct hub *h)
 {
     struct hub_connection *c;
+    h->n_unidentified = 0;
     DL_FOREACH(h->connections, c)
-    if (!c->closing)
-        check(h, c);
+    {
+        if (!c->closing)
+            check(h, c);
+        h->n_unidentified += !is_busy(c);
+    }
 }
 
 /* All connections, shuffled. The caller frees it. */

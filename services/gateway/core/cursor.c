@@ -704,6 +704,7 @@ static void ask_snapshot(struct hub *h, struct scope *s)
     t->scope_id = s->id;
     t->incarnation = s->incarnation;
     list_holders(s, t);
+    h->stats.loads++;
     h->io.snapshot(h->io.user, t->id, s->id, t->users, t->n_users);
 }
 

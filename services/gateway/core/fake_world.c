@@ -1305,6 +1305,8 @@ static void add_gateway(struct fake_world *w)
         .ring_ephemeral_max = 128,
         .sessions_max = 1000,
         .connections_max = 1000,
+        .identifies_asked_max = 48,
+        .identifies_waiting_max = 1000,
         .frame_bytes_max_bot = 4096,
         .frame_bytes_max_user = 16384,
         .frames_per_minute_max = 120,

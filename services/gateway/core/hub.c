@@ -13,6 +13,7 @@ struct hub *hub_create(const struct hub_config *config, const struct hub_io *io,
     h->now = h->digest_at = h->slow_at = now_ms;
     h->digest_asked_at = now_ms - DIGEST_SPACING_MS;
     h->bus_up = true;
+    h->readies_left = READIES_A_TURN;
     Hubbub__V1__Hello hello = HUBBUB__V1__HELLO__INIT;
     PB_SET(&hello, heartbeat_interval, config->heartbeat_interval_ms);
     h->hello = payload_frame(10, &hubbub__v1__hello__wire, &hello);
@@ -122,6 +123,7 @@ void hub_settle(struct hub *h)
         s->dirty = false;
         wake(h, s);
     }
+    sessions_make_ready(h);
     moves_settle(h);
     if (h->some_new)
         sessions_open(h);
@@ -141,6 +143,7 @@ static void unload_idle(struct hub *h)
 void hub_tick(struct hub *h, int64_t now_ms)
 {
     h->now = now_ms;
+    h->readies_left = READIES_A_TURN;
     cursor_tick(h);
     sessions_open(h);
     members_tick(h);
@@ -174,6 +177,11 @@ void hub_on_bus_state(struct hub *h, bool connected, int64_t now_ms)
     hub_settle(h);
 }
 
+bool hub_is_behind(const struct hub *h)
+{
+    return h->gathered;
+}
+
 /* ---- Questions from outside -------------------------------------------------------------------------------------- */
 
 uint64_t hub_guild_of_channel(const struct hub *h, uint64_t channel_id)
@@ -197,4 +205,5 @@ void hub_stats(const struct hub *h, struct hub_stats *ret)
     DL_FOREACH(h->rosters, o)
     ret->rosters++;
     ret->scopes = HASH_COUNT(h->scopes);
+    ret->identifies_waiting = h->n_waiting;
 }

@@ -95,6 +95,9 @@ struct hub_config {
     uint32_t ring_events_max;       /* 1024 */
     uint32_t ring_ephemeral_max;    /* 128 */
     uint32_t sessions_max, connections_max;
+    /* A herd: how many IDENTIFYs may be asked of chat at once (RESUMEs have a few more places, of their own), and how
+     * many may wait for that. More are answered by op 9 false, 1 to 5 s later. */
+    uint32_t identifies_asked_max, identifies_waiting_max;
     uint32_t frame_bytes_max_bot, frame_bytes_max_user; /* 4096, 16384; above: 4002 */
     uint32_t frames_per_minute_max;                     /* 120: then 4008 */
     const char *gateway_id;
@@ -112,6 +115,11 @@ void hub_receive(struct hub *, struct hub_connection *, const char *text, size_t
 /* The socket is gone; code: the peer's close code, 0 for none. 1000 and 1001 end the session. The pointer dies. */
 void hub_disconnected(struct hub *, struct hub_connection *, uint16_t code, int64_t now_ms);
 
+/* How many have neither identified nor resumed yet, as of the last 100 ms. */
+uint32_t hub_unidentified(const struct hub *);
+/* Sessions wait for their READY because others had theirs in this turn: hub_tick() is to be called again at once. */
+bool hub_is_behind(const struct hub *);
+
 /* Whether its session asked for payload compression in IDENTIFY: the edge then may send it binary frames. */
 bool hub_wants_compression(const struct hub_connection *);
 
@@ -119,8 +127,8 @@ bool hub_wants_compression(const struct hub_connection *);
 void hub_on_heads(struct hub *, uint64_t ticket, status st, const Hubbub__V1__HeadsResponse *, int64_t now_ms);
 void hub_on_read(struct hub *, uint64_t ticket, status st, const Hubbub__V1__ReadFeedResponse *, int64_t now_ms);
 void hub_on_snapshot(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SnapshotResponse *, int64_t now_ms);
-/* Open with ST_RATE_LIMITED: op 9 false, the bot identifies too often; with ST_MAX_SESSIONS: 4015. True: a person's
- * session opens, and has the seat that was counted for it; else it is free again. */
+/* Open with ST_RATE_LIMITED: op 9 false after a while, the bot identifies too often; with ST_MAX_SESSIONS: 4015. True:
+ * a person's session opens, and has the seat that was counted for it; else it is free again. */
 bool hub_on_open(struct hub *, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *, int64_t now_ms);
 void hub_on_member(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *, int64_t now_ms);
 void hub_on_members(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SearchMembersResponse *,
@@ -166,10 +174,11 @@ uint64_t hub_guild_of_channel(const struct hub *, uint64_t channel_id);
 
 struct hub_stats {
     uint32_t connections, sessions, sessions_detached, guilds, scopes;
-    uint32_t rosters;
+    uint32_t rosters, identifies_waiting;
     uint64_t list_updates, list_rebuilds, list_pages, list_rows_refused;
     uint64_t dispatched, resumed, identified, gaps, reads, resets, ring_evictions, invalid_sessions;
     uint64_t moved_in, moved_out, moves_failed, claimed;
     uint64_t refused_sessions;
+    uint64_t identifies_refused, identifies_overdue, opens, loads;
 };
 void hub_stats(const struct hub *, struct hub_stats *ret);

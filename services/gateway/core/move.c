@@ -250,6 +250,10 @@ void moves_check(struct hub *h)
 {
     while (h->moved && h->now >= h->moved->until)
         drop_moved(h, h->moved);
+    while (h->resumptions && h->now - h->resumptions->since >= IDENTIFY_WAIT_MS) {
+        h->stats.moves_failed++;
+        connection_close(h, h->resumptions->connection, 4000, "Try again later");
+    }
 }
 
 void moves_clear(struct hub *h)
@@ -268,6 +272,8 @@ void move_forget(struct hub *h, struct hub_connection *c)
     c->resumption = NULL;
     if (r->ticket)
         r->ticket->resumption = NULL;
+    if (r->queued)
+        DL_DELETE(h->resumptions, r);
     free(r->token);
     free(r->session_id);
     free(r);
@@ -297,10 +303,22 @@ void move_ask(struct hub *h, struct hub_connection *c, const Hubbub__V1__Resume 
         return;
     }
     struct resumption *r = c->resumption = memory_zeroed(sizeof *r);
-    *r = (struct resumption){.connection = c, .seq = d->seq};
+    *r = (struct resumption){.connection = c, .seq = d->seq, .since = h->now, .queued = true};
     r->token = memory_strdup(d->token);
     r->session_id = memory_strdup(d->session_id);
-    (h->io.take ? ask_take : ask_claim)(h, r);
+    DL_APPEND(h->resumptions, r);
+}
+
+/* Of a herd that comes back by another gateway each waits for its turn, for what the owner cannot answer in time it
+ * does not answer at all. */
+static void ask_resumptions(struct hub *h)
+{
+    while (h->resumptions && h->in_flight[TICKET_TAKE] + h->in_flight[TICKET_CLAIM] < TAKES_MAX) {
+        struct resumption *r = h->resumptions;
+        DL_DELETE(h->resumptions, r);
+        r->queued = false;
+        (h->io.take ? ask_take : ask_claim)(h, r);
+    }
 }
 
 static const char *client_named(const char *name)
@@ -331,8 +349,7 @@ static void adopt(struct hub *h, struct hub_connection *c, const Hubbub__V1__Ses
         connection_close(h, c, 4000, "Try again later");
         return;
     }
-    struct session *x = session_create(h, c, token, m->session_id);
-    x->move = memory_copy_message(m);
+    struct session *x = session_create(h, c, token, m);
     x->arrival = memory_zeroed(sizeof *x->arrival);
     *x->arrival = arrival;
     x->s = arrival.from == HUB_FROM_TICK ? arrival.seq : m->s;
@@ -565,7 +582,7 @@ static void arrive(struct hub *h, struct session *x)
 {
     int64_t seq = x->arrival->seq;
     h->stats.claimed += move_is_claimed(x);
-    DL_DELETE2(h->adopting, x, prev_opening, next_opening);
+    session_enqueue(h, x, NULL);
     move_finish(x);
     h->stats.moved_in++;
     if (x->connection)
@@ -621,8 +638,9 @@ static bool has_caught_up(const struct session *x)
 
 void moves_settle(struct hub *h)
 {
+    ask_resumptions(h);
     struct session *x, *next;
-    DL_FOREACH_SAFE2(h->adopting, x, next, next_opening)
+    DL_FOREACH_SAFE2(h->adopting, x, next, next_queued)
     {
         if (!x->arrival->asked && h->now - x->identified_at >= OPEN_PATIENCE_MS)
             give_up(h, x);

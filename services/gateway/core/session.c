@@ -3,6 +3,9 @@
  *   NEW -- hub_io.open --> ASKED -- hub_on_open --> GATHERING -- every guild loaded and valid --> OPEN --> ENDED
  *    ^______________________|___________________________|  a failure, a new generation, or a guild that is not valid
  *
+ * A herd (a deploy, a cut cable) meets four bounds: IDENTIFYs that wait (the rest is told op 9, later), opens that are
+ * asked (those of RESUMEs first), guilds that are loaded (each once, whoever waits for it), READYs in a turn.
+ *
  * READY, the attaching to every feed and the GUILD_CREATEs are one turn: what a session is told is the state at the
  * positions from which its entries follow. A session without a socket goes on for session_linger_ms: its dispatches
  * fill the ring. Only the functions here move a session's state. */
@@ -187,9 +190,32 @@ bool session_takes_directs(const struct session *x)
 /* ---- State
  * ----------------------------------------------------------------------------------------------------------- */
 
-static bool is_opening(enum session_state state)
+void session_enqueue(struct hub *h, struct session *x, struct session **queue)
 {
-    return state == SESSION_NEW || state == SESSION_ASKED || state == SESSION_GATHERING;
+    if (x->queue)
+        DL_DELETE2(*x->queue, x, prev_queued, next_queued);
+    h->n_waiting -= x->queue == &h->waiting;
+    h->n_waiting += queue == &h->waiting;
+    x->queue = queue;
+    if (queue)
+        DL_APPEND2(*queue, x, prev_queued, next_queued);
+}
+
+static struct session **queue_of(struct hub *h, const struct session *x)
+{
+    switch (x->state) {
+    case SESSION_NEW:
+        return x->move ? &h->moving_in : &h->waiting;
+    case SESSION_ASKED:
+    case SESSION_GATHERING:
+        return &h->opening;
+    case SESSION_OPEN:
+        return x->arrival ? &h->adopting : NULL;
+    case SESSION_FROZEN:
+    case SESSION_ENDED:
+        return NULL;
+    }
+    return NULL;
 }
 
 /* Another of its id may be there: the frozen one that it is to take the place of. */
@@ -206,12 +232,6 @@ void session_list(struct hub *h, struct session *x)
 /* Which lists it is on follows from the state. */
 void session_set_state(struct hub *h, struct session *x, enum session_state state)
 {
-    if (is_opening(x->state) && !is_opening(state))
-        DL_DELETE2(h->opening, x, prev_opening, next_opening);
-    if (x->state == SESSION_OPEN && x->arrival)
-        DL_DELETE2(h->adopting, x, prev_opening, next_opening);
-    if (state == SESSION_OPEN && x->arrival)
-        DL_APPEND2(h->adopting, x, prev_opening, next_opening);
     if (state == SESSION_OPEN && !x->listed)
         session_list(h, x);
     if (state == SESSION_ENDED && x->listed) {
@@ -226,6 +246,7 @@ void session_set_state(struct hub *h, struct session *x, enum session_state stat
         h->n_sessions--;
     }
     x->state = state;
+    session_enqueue(h, x, queue_of(h, x));
 }
 
 static void name_session(struct hub *h, struct session *x)
@@ -239,11 +260,13 @@ static const char *without_scheme(const char *token)
     return strncmp(token, "Bot ", 4) == 0 ? token + 4 : token;
 }
 
-struct session *session_create(struct hub *h, struct hub_connection *c, const char *token, const char *session_id)
+struct session *session_create(struct hub *h, struct hub_connection *c, const char *token,
+                               const Hubbub__V1__SessionMove *m)
 {
     struct session *x = memory_zeroed(sizeof *x);
-    if (session_id) {
-        snprintf(x->id, sizeof x->id, "%s", session_id);
+    if (m) {
+        x->move = memory_copy_message(m);
+        snprintf(x->id, sizeof x->id, "%s", m->session_id);
         session_list(h, x);
     } else {
         name_session(h, x);
@@ -257,9 +280,8 @@ struct session *session_create(struct hub *h, struct hub_connection *c, const ch
     x->connection = c;
     c->session = x;
     DL_APPEND(h->sessions, x);
-    DL_APPEND2(h->opening, x, prev_opening, next_opening);
     h->n_sessions++;
-    h->some_new = true;
+    session_set_state(h, x, SESSION_NEW);
     return x;
 }
 
@@ -445,9 +467,9 @@ void session_configure(struct hub *h, struct session *x, const Hubbub__V1__Ident
 
 void session_identify(struct hub *h, struct hub_connection *c, const Hubbub__V1__Identify *d)
 {
-    if (h->n_sessions >= h->config.sessions_max) {
-        h->stats.invalid_sessions++;
-        connection_invalidate(h, c);
+    if (h->n_sessions >= h->config.sessions_max || h->n_waiting >= h->config.identifies_waiting_max) {
+        h->stats.identifies_refused++;
+        connection_refuse(h, c);
         return;
     }
     struct session *x = session_create(h, c, d->token, NULL);
@@ -505,22 +527,46 @@ static void ask_open(struct hub *h, struct session *x)
     t->session = x;
     x->ticket = t;
     session_set_state(h, x, SESSION_ASKED);
+    x->asked = true;
+    h->stats.opens++;
     struct hub_opening o = {.token = x->token, .session_id = x->id, .shard = x->shard, .identify = !x->move};
     h->io.open(h->io.user, t->id, &o);
 }
 
-/* Asks those whose turn it is; gives up on those that waited too long. */
+static void ask_opens(struct hub *h, struct session *queue, unsigned asked_max)
+{
+    struct session *x, *next;
+    DL_FOREACH_SAFE2(queue, x, next, next_queued)
+    {
+        if (h->in_flight[TICKET_OPEN] >= asked_max)
+            return;
+        if (h->now >= x->not_before)
+            ask_open(h, x);
+    }
+}
+
 void sessions_open(struct hub *h)
 {
     h->some_new = false;
+    if (!h->has_token)
+        return;
+    ask_opens(h, h->moving_in, h->config.identifies_asked_max + OPENS_FOR_RESUMES);
+    ask_opens(h, h->waiting, h->config.identifies_asked_max);
+}
+
+/* Gives up on those of the queue that waited too long. */
+static void check_patience(struct hub *h, struct session *queue)
+{
     struct session *x, *next;
-    DL_FOREACH_SAFE2(h->opening, x, next, next_opening)
+    DL_FOREACH_SAFE2(queue, x, next, next_queued)
     {
-        if (h->now - x->identified_at >= OPEN_PATIENCE_MS)
+        int64_t waited = h->now - x->identified_at;
+        if (!x->asked && !x->move && waited >= IDENTIFY_WAIT_MS) {
+            h->stats.identifies_overdue++;
+            session_invalidate(h, x);
+        } else if (waited >= OPEN_PATIENCE_MS) {
             fail(h, x, 4000, "Try again later");
-        else if (x->state == SESSION_NEW && h->has_token && h->now >= x->not_before &&
-                 h->in_flight[TICKET_OPEN] < OPENS_MAX)
-            ask_open(h, x);
+        }
     }
 }
 
@@ -637,7 +683,9 @@ bool hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__Op
         x->ticket = NULL;
         fail(h, x, 4004, "Authentication failed");
     } else if (x && st == ST_RATE_LIMITED) { /* too many IDENTIFYs */
-        session_invalidate(h, x);
+        struct hub_connection *c = x->connection;
+        session_end(h, x);
+        connection_refuse(h, c);
     } else if (x && st == ST_MAX_SESSIONS) {
         x->ticket = NULL;
         fail_full(h, x);
@@ -734,6 +782,11 @@ void session_try(struct hub *h, struct session *x)
         return;
     switch (gathered(h, x)) {
     case GATHERED_ALL:
+        if (!h->readies_left) {
+            session_enqueue(h, x, &h->gathered);
+            return;
+        }
+        h->readies_left--;
         open_session(h, x);
         break;
     case GATHERED_INVALID:
@@ -741,6 +794,15 @@ void session_try(struct hub *h, struct session *x)
         break;
     case GATHERED_NOT_YET:
         break;
+    }
+}
+
+void sessions_make_ready(struct hub *h)
+{
+    while (h->gathered && h->readies_left) {
+        struct session *x = h->gathered;
+        session_enqueue(h, x, &h->opening);
+        session_try(h, x);
     }
 }
 
@@ -909,6 +971,9 @@ static void refresh_seat(struct hub *h, struct session *x)
 
 void sessions_check(struct hub *h)
 {
+    check_patience(h, h->moving_in);
+    check_patience(h, h->waiting);
+    check_patience(h, h->opening);
     struct session *x, *next;
     DL_FOREACH_SAFE(h->sessions, x, next)
     {

@@ -310,6 +310,8 @@ START_TEST(a_full_gateway_throttles_by_invalid_session)
     w->hub->config.sessions_max = 1;
     fake_open(w, 0);
     c = identify("{\"token\":\"token-1-0\"}");
+    ck_assert_uint_eq(fake_count_op(c, 9), 0); /* it would come again at once */
+    fake_run(w, REFUSED_MAX_MS + 100);
     ck_assert_uint_eq(fake_count_op(c, 9), 1);
     ck_assert_uint_eq(c->close_code, 0);
 }

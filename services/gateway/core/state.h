@@ -31,7 +31,11 @@ enum {
     GAP_WAIT_MS = 20,
     READS_MAX = 32,
     LOADS_MAX = 16,
-    OPENS_MAX = 64,
+    OPENS_FOR_RESUMES = 16,   /* beside those for IDENTIFYs */
+    IDENTIFY_WAIT_MS = 10000, /* not asked by then: op 9; discord.js waits 15 s for READY */
+    REFUSED_MIN_MS = 1000,    /* op 9 of who was not let in: not at once, for eris identifies again at once */
+    REFUSED_MAX_MS = 5000,
+    READIES_A_TURN = 16,
     MEMBERS_ASKED_MAX = 64,
     BACKOFF_MIN_MS = 50,
     BACKOFF_MAX_MS = 1000,
@@ -49,6 +53,7 @@ enum {
     MOVE_BYTES_MAX = 3 * 1024 * 1024, /* what is handed over of a ring; more: op 9 */
     MOVED_MAX = 100000,               /* sessions that are remembered to have gone elsewhere */
     CONFIRMS_MAX = 6,
+    TAKES_MAX = 64,          /* questions to other gateways in flight; more RESUMEs wait */
     TICK_PHASES = 10,        /* a session is ticked in every tenth of hub.c's slow checks: once a second */
     TICK_REFRESH_MS = 60000, /* also when nothing was sent: a tick does not last for ever */
     SNAPSHOT_USERS_MAX = 1000,
@@ -208,8 +213,9 @@ struct hold {
 
 /* NEW: an open is to be asked for. ASKED: in flight. GATHERING: answered, waits for its scopes. OPEN: READY was sent,
  * or it was attached where another gateway left off. FROZEN: another gateway took it, and has not confirmed. ENDED: to
- * be freed when the turn settles. The first three are on hub.opening; an OPEN one that still moves in, on hub.adopting.
- */
+ * be freed when the turn settles. Which queue it is on follows: NEW on hub.waiting, or hub.moving_in before those;
+ * ASKED and GATHERING on hub.opening, or hub.gathered once only the turn's READYs are used up; OPEN and moving in still
+ * on hub.adopting. */
 enum session_state { SESSION_NEW, SESSION_ASKED, SESSION_GATHERING, SESSION_OPEN, SESSION_FROZEN, SESSION_ENDED };
 
 /* A RESUME of a session that is not here. */
@@ -217,8 +223,10 @@ struct resumption {
     struct hub_connection *connection;
     struct ticket *ticket;
     char *token, *session_id;
-    int64_t seq;
+    int64_t seq, since;
     bool again;
+    bool queued; /* on hub.resumptions: nobody was asked yet */
+    struct resumption *prev, *next;
 };
 
 struct session {
@@ -232,6 +240,7 @@ struct session {
     uint64_t application_flags;
     int64_t intents;
     bool has_intents, compress;
+    bool asked;                               /* an open, once at least */
     int32_t large_threshold, shard, n_shards; /* n_shards 0: not sharded */
     int version;
     int64_t identified_at, not_before, detached_at;
@@ -257,7 +266,8 @@ struct session {
     Hubbub__V1__PresenceInput *presence; /* as the client gave it; NULL: nothing yet */
     const char *client;
     bool presence_dirty, presence_shown;
-    struct session *prev_of_user, *next_of_user, *prev_opening, *next_opening, *prev, *next;
+    struct session **queue; /* it is on; NULL: none */
+    struct session *prev_of_user, *next_of_user, *prev_queued, *next_queued, *prev, *next;
     UT_hash_handle hh; /* hub.by_session_id, from OPEN on; one that moves in, from the first */
 };
 
@@ -269,6 +279,7 @@ struct hub_connection {
     struct resumption *resumption; /* other gateways are asked */
     int64_t beat_at;               /* the last heartbeat, or the connect */
     int64_t identify_due;          /* without a session */
+    int64_t refused_until;         /* its IDENTIFY was not let in: op 9 goes out then; 0: no */
     int64_t reconnect_at, cut_at;  /* drain: when op 7 goes out, and when the socket is closed; 0: not yet */
     int64_t window_start;
     unsigned window_frames;
@@ -287,10 +298,11 @@ struct hub {
 
     struct hub_connection *connections;
     unsigned n_connections;
-    struct session *sessions, *ended, *by_session_id, *opening, *adopting;
-    struct moved *moved;       /* move.c */
+    struct session *sessions, *ended, *by_session_id, *waiting, *moving_in, *opening, *gathered, *adopting;
+    struct moved *moved; /* move.c */
+    struct resumption *resumptions;
     uint8_t next_phase, phase; /* of new sessions; of the next tick */
-    unsigned n_sessions;
+    unsigned n_sessions, n_waiting, n_unidentified, readies_left;
     bool some_presence, some_new;
     struct user *users;
 
@@ -333,6 +345,8 @@ void connection_send(struct hub *, struct hub_connection *, struct hub_payload *
 void connection_close(struct hub *, struct hub_connection *, uint16_t code, const char *reason);
 /* The session is gone: op 9 false, and the client may identify again. */
 void connection_invalidate(struct hub *, struct hub_connection *);
+/* The same after a while: it was not let in. */
+void connection_refuse(struct hub *, struct hub_connection *);
 void connections_check(struct hub *);
 
 /* session.c */
@@ -351,8 +365,10 @@ void session_try(struct hub *, struct session *);
 void session_restart(struct hub *, struct session *);
 /* The one place where a session's state changes. */
 void session_set_state(struct hub *, struct session *, enum session_state);
-/* For IDENTIFY (session_id NULL) and for one that moves in. */
-struct session *session_create(struct hub *, struct hub_connection *, const char *token, const char *session_id);
+void session_enqueue(struct hub *, struct session *, struct session **queue);
+/* For IDENTIFY (NULL) and for one that moves in. */
+struct session *session_create(struct hub *, struct hub_connection *, const char *token,
+                               const Hubbub__V1__SessionMove *);
 /* Intents, shard and presence. */
 void session_configure(struct hub *, struct session *, const Hubbub__V1__Identify *);
 /* Everything after seq, then RESUMED. What is lost to the ring cannot be replayed: the session is ended by op 9. */
@@ -360,6 +376,8 @@ void session_replay(struct hub *, struct session *, int64_t seq);
 /* Into hub.by_session_id. */
 void session_list(struct hub *, struct session *);
 void sessions_open(struct hub *);
+/* Those that only waited for their turn. */
+void sessions_make_ready(struct hub *);
 void sessions_check(struct hub *);
 void sessions_reap(struct hub *);
 void sessions_show(struct hub *);

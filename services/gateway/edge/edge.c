@@ -40,6 +40,9 @@ struct metric edge_flushed_frames = METRIC_COUNTER("hubbub_gateway_frames_sent_t
 struct metric edge_accepted = METRIC_COUNTER("hubbub_gateway_accepted_total", "Sockets accepted", "");
 struct metric edge_accept_failed =
     METRIC_COUNTER("hubbub_gateway_accept_refused_total", "Sockets turned away: no descriptor, or the limit", "");
+struct metric edge_handshakes_refused =
+    METRIC_COUNTER("hubbub_gateway_handshakes_refused_total",
+                   "WebSocket handshakes answered 503: too many sockets that have not identified", "");
 struct metric edge_identity_hits =
     METRIC_COUNTER("hubbub_gateway_identity_total", "Tokens looked up", "from=\"memory\"");
 struct metric edge_identity_misses =
@@ -74,6 +77,13 @@ static struct core_metric {
     NUMBER(GAUGE, "guilds", "Guild replicas", guilds),
     NUMBER(GAUGE, "scopes", "Feeds that are followed", scopes),
     NUMBER(GAUGE, "rosters", "Guilds whose member lists somebody looks at", rosters),
+    NUMBER(GAUGE, "identifies_waiting", "IDENTIFYs that wait for their turn", identifies_waiting),
+    NUMBER(COUNTER, "identifies_refused_total", "IDENTIFYs told to come again, by op 9: the queue was full",
+           identifies_refused),
+    NUMBER(COUNTER, "identifies_overdue_total", "IDENTIFYs told to come again, by op 9: their turn did not come",
+           identifies_overdue),
+    NUMBER(COUNTER, "opens_total", "Sessions asked of chat, for an IDENTIFY or one that moves here", opens),
+    NUMBER(COUNTER, "loads_total", "Guilds asked of chat", loads),
     NUMBER(COUNTER, "list_updates_total", "GUILD_MEMBER_LIST_UPDATEs encoded", list_updates),
     NUMBER(COUNTER, "list_rebuilds_total", "Times a guild's member lists were made anew", list_rebuilds),
     NUMBER(COUNTER, "list_pages_total", "Questions for members that lists asked", list_pages),
@@ -98,12 +108,12 @@ enum { CORE_METRICS = sizeof core_metrics / sizeof core_metrics[0] };
 
 static void register_metrics(void)
 {
-    struct metric *all[] = {&edge_queue_cuts,      &edge_slow_clients,      &edge_frames_too_large,
-                            &edge_sends,           &edge_flushed_frames,    &edge_accepted,
-                            &edge_accept_failed,   &edge_identity_hits,     &edge_identity_misses,
-                            &edge_rpc_unready,     &edge_compressed_before, &edge_compressed_after,
-                            &edge_deflated_before, &edge_deflated_after,    &loop_lag,
-                            &http_connections};
+    struct metric *all[] = {
+        &edge_queue_cuts,      &edge_slow_clients,   &edge_frames_too_large,   &edge_sends,
+        &edge_flushed_frames,  &edge_accepted,       &edge_accept_failed,      &edge_identity_hits,
+        &edge_identity_misses, &edge_rpc_unready,    &edge_compressed_before,  &edge_compressed_after,
+        &edge_deflated_before, &edge_deflated_after, &edge_handshakes_refused, &loop_lag,
+        &http_connections};
     for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
         metric_register(all[i]);
     for (unsigned i = 0; i < CORE_METRICS; i++)
@@ -135,10 +145,11 @@ static void on_more(uv_idle_t *idle)
 static void settle_turn(struct edge *e)
 {
     if (e->hub_touched) {
-        e->hub_touched = false;
         hub_tick(e->hub, clock_mono_ms());
+        e->hub_touched = hub_is_behind(e->hub);
     }
-    if (flush_run(e->flush))
+    bool unsent = flush_run(e->flush);
+    if (unsent || e->hub_touched)
         uv_idle_start(&e->more, on_more);
     else
         uv_idle_stop(&e->more);
@@ -265,6 +276,8 @@ static struct hub *make_hub(struct edge *e)
         .ring_ephemeral_max = RING_EPHEMERAL,
         .sessions_max = (uint32_t)e->config->connections_max,
         .connections_max = (uint32_t)e->config->connections_max,
+        .identifies_asked_max = (uint32_t)e->config->identifies_asked_max,
+        .identifies_waiting_max = (uint32_t)e->config->identifies_waiting_max,
         .frame_bytes_max_bot = FRAME_BYTES_BOT,
         .frame_bytes_max_user = EDGE_FRAME_BYTES_MAX,
         .frames_per_minute_max = FRAMES_PER_MINUTE,

@@ -48,6 +48,7 @@ struct edge_config {
     int64_t upload_bytes_max, send_queue_bytes_max, send_buffer_bytes, connections_max;
     int64_t drain_ms, drain_per_second, handover_ms;
     int64_t heartbeat_interval_ms, session_linger_ms;
+    int64_t identifies_asked_max, identifies_waiting_max, unidentified_max;
     bool io_uring;
 };
 
@@ -130,5 +131,5 @@ void edge_request_id(char ret[33]);
 
 /* The metrics of the rim; edge.c registers them. */
 extern struct metric edge_queue_cuts, edge_frames_too_large, edge_sends, edge_accepted, edge_accept_failed,
-    edge_identity_hits, edge_identity_misses, edge_rpc_unready, edge_flushed_frames, edge_slow_clients,
-    edge_deflated_before, edge_deflated_after, edge_compressed_before, edge_compressed_after;
+    edge_handshakes_refused, edge_identity_hits, edge_identity_misses, edge_rpc_unready, edge_flushed_frames,
+    edge_slow_clients, edge_deflated_before, edge_deflated_after, edge_compressed_before, edge_compressed_after;

@@ -109,6 +109,8 @@ void edge_request_id(char ret[33])
 
 /* ---- WebSocket ------------------------------------------------------------------------------------------------- */
 
+enum { HANDSHAKE_RETRY_S_MAX = 5 };
+
 static const char *query_value(const struct url_pair *pairs, unsigned n, const char *name)
 {
     for (unsigned i = 0; i < n; i++)
@@ -149,6 +151,15 @@ static bool is_gateway_path(const char *path)
     return !strcmp(path, "/") || !strcmp(path, "/gateway") || !strcmp(path, "/gateway/");
 }
 
+/* A herd comes again in a spread of seconds, not at once. */
+static void refuse_handshake(struct exchange *x)
+{
+    Hubbub__V1__ErrorDetail detail = HUBBUB__V1__ERROR_DETAIL__INIT;
+    PB_SET(&detail, retry_after_ms, (1 + randombytes_uniform(HANDSHAKE_RETRY_S_MAX)) * 1000);
+    metric_add(&edge_handshakes_refused, 1);
+    exchange_fail(x, ST_UNAVAILABLE, &detail);
+}
+
 static void start_websocket(struct exchange *x)
 {
     const char *key = http_header(&x->head, "sec-websocket-key"),
@@ -163,6 +174,10 @@ static void start_websocket(struct exchange *x)
     }
     if (strcmp(x->head.verb, "GET") || !key_ok(key) || !x->connection->body_done) {
         exchange_fail(x, ST_BAD_REQUEST, NULL);
+        return;
+    }
+    if (hub_unidentified(x->edge->hub) >= x->edge->config->unidentified_max) {
+        refuse_handshake(x);
         return;
     }
     char *rest;

@@ -9,7 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PEERS_MAX = 64, ID_RANDOM = 32, TAKE_TIMEOUT_MS = 1500, LOOK_EVERY_MS = 500, HASH_BYTES = 32 };
+enum {
+    PEERS_MAX = 64,
+    ID_RANDOM = 32,
+    TAKE_TIMEOUT_MS = 1500,
+    LOOK_EVERY_MS = 500,
+    GIVE_UP_MS = 3000,
+    HASH_BYTES = 32
+};
 
 struct peer {
     struct peers *peers;
@@ -107,11 +114,17 @@ static void note_answer(struct peer *p, const struct rpc_result *result)
         snprintf(p->id, sizeof p->id, "%s", r->gateway_id);
 }
 
+/* A busy peer may miss a call, and is there all the same. */
+static bool is_silent(const struct peer *p, int64_t for_ms)
+{
+    return p->silent_since && clock_mono_ms() - p->silent_since >= for_ms;
+}
+
 static unsigned outcome_of(const struct peer *p, const struct rpc_result *result)
 {
     if (result->st == ST_OK)
         return ((const Hubbub__V1__TakeSessionResponse *)result->response)->outcome;
-    bool gone = result->st == ST_UNAVAILABLE && clock_mono_ms() - p->silent_since >= PEERS_GONE_MS;
+    bool gone = result->st == ST_UNAVAILABLE && is_silent(p, PEERS_GONE_MS);
     return gone ? HUB_TAKE_UNKNOWN : HUB_TAKE_UNSURE;
 }
 
@@ -249,7 +262,7 @@ bool peers_take_over(struct peers *p, int64_t now_ms)
     for (unsigned i = 0; i < p->n; i++) {
         if (due && !p->all[i].looking)
             look(&p->all[i]);
-        any |= !p->all[i].draining && !p->all[i].silent_since;
+        any |= !p->all[i].draining && !is_silent(&p->all[i], GIVE_UP_MS);
     }
     return any;
 }
