@@ -115,16 +115,16 @@ static void note_answer(struct peer *p, const struct rpc_result *result)
 }
 
 /* A busy peer may miss a call, and is there all the same. */
-static bool is_silent(const struct peer *p, int64_t for_ms)
+static bool is_gone(const struct peer *p)
 {
-    return p->silent_since && clock_mono_ms() - p->silent_since >= for_ms;
+    return p->silent_since && clock_mono_ms() - p->silent_since >= PEERS_GONE_MS;
 }
 
 static unsigned outcome_of(const struct peer *p, const struct rpc_result *result)
 {
     if (result->st == ST_OK)
         return ((const Hubbub__V1__TakeSessionResponse *)result->response)->outcome;
-    bool gone = result->st == ST_UNAVAILABLE && is_silent(p, PEERS_GONE_MS);
+    bool gone = result->st == ST_UNAVAILABLE && is_gone(p);
     return gone ? HUB_TAKE_UNKNOWN : HUB_TAKE_UNSURE;
 }
 
@@ -262,7 +262,7 @@ bool peers_take_over(struct peers *p, int64_t now_ms)
     for (unsigned i = 0; i < p->n; i++) {
         if (due && !p->all[i].looking)
             look(&p->all[i]);
-        any |= !p->all[i].draining && !is_silent(&p->all[i], GIVE_UP_MS);
+        any |= !p->all[i].draining && !is_gone(&p->all[i]);
     }
     return any;
 }
