@@ -470,15 +470,18 @@ START_TEST(raw_is_any_json_stored_compact)
 }
 END_TEST
 
-/* No proto has an image yet: a table of our own over a message with one string. */
+/* A table of our own, with a bound that a test can reach. */
 START_TEST(images_are_data_urls)
 {
-    static const struct wire_field fields[] = {{.key = "avatar", .form = WIRE_IMAGE, .flags = WIRE_NULLABLE}};
+    static const struct wire_field fields[] = {
+        {.key = "avatar", .form = WIRE_IMAGE, .flags = WIRE_NULLABLE, .max_len = 4}};
     const struct wire_message wire = {&hubbub__v1__find_user_request__descriptor, fields};
     const struct row rows[] = {
         {&wire, "{'avatar':'data:image/png;base64,AAAA'}"},
         {&wire, "{'avatar':'data:image/webp;base64,AAAAAA=='}"},
         {&wire, "{'avatar':null}"},
+        {&wire, "{'avatar':'data:image/png;base64,AAAAAAA='}", "avatar", "BINARY_TYPE_MAX_SIZE",
+         "File cannot be larger than 0.0 kb."},
         {&wire, "{'avatar':'data:image/bmp;base64,AAAA'}", "avatar", "IMAGE_INVALID", "Invalid image data"},
         {&wire, "{'avatar':'data:image/png;base64,'}", "avatar", "IMAGE_INVALID", NULL},
         {&wire, "{'avatar':'data:image/png;base64,AAA'}", "avatar", "IMAGE_INVALID", NULL},

@@ -353,17 +353,24 @@ static bool is_base64(const char *s)
     return body > 0 && padding <= 2 && s[body + padding] == '\0' && (body + padding) % 4 == 0;
 }
 
+/* Its bound is of the bytes that the text stands for. */
 static enum value_result read_image(struct reader *r, const struct path *p, const struct wire_field *f,
                                     const ProtobufCFieldDescriptor *fd, const struct input *in, void *at)
 {
-    enum value_result result = read_string(r, p, f, fd, in, at);
+    struct wire_field unbounded = *f;
+    unbounded.max_len = 0;
+    enum value_result result = read_string(r, p, &unbounded, fd, in, at);
     if (result != VALUE_OK)
         return result;
-    const char *data = image_data(*(char **)at);
-    if (data && is_base64(data))
-        return VALUE_OK;
+    const char *text = *(char **)at, *data = image_data(text);
     *(char **)at = NULL;
-    return wire_fault(r, p, "IMAGE_INVALID", "Invalid image data");
+    if (!data || !is_base64(data))
+        return wire_fault(r, p, "IMAGE_INVALID", "Invalid image data");
+    size_t bytes = strcspn(data, "=") * 3 / 4;
+    if (f->max_len && bytes > f->max_len)
+        return wire_fault(r, p, "BINARY_TYPE_MAX_SIZE", "File cannot be larger than %.1f kb.", f->max_len / 1024.0);
+    *(const char **)at = text;
+    return VALUE_OK;
 }
 
 static enum value_result read_time(struct reader *r, const struct path *p, const struct wire_field *f,

@@ -14,6 +14,10 @@ const char *const AUDIT_GUILD_FIELDS[] = {"name",
                                           "afk_channel_id",
                                           "afk_timeout",
                                           "preferred_locale",
+                                          "icon_hash",
+                                          "banner_hash",
+                                          "splash_hash",
+                                          "discovery_splash_hash",
                                           NULL};
 const char *const AUDIT_CHANNEL_FIELDS[] = {
     "name", "type", "topic", "position", "parent_id", "nsfw", "bitrate", "user_limit", "rate_limit_per_user", NULL};

@@ -346,7 +346,7 @@ static status get_me(struct call *c, const Hubbub__V1__Empty *req, Hubbub__V1__M
 }
 
 /* Field numbers of EditMeRequest. */
-enum { EDIT_BIO = 100, EDIT_PRONOUNS = 101 };
+enum { EDIT_BIO = 100, EDIT_PRONOUNS = 101, EDIT_AVATAR = 120, EDIT_BANNER = 121 };
 /* What an edit does; *_set: the column changes. */
 struct account_edit {
     bool username_set, global_name_set, email_set;
@@ -430,8 +430,16 @@ static status update_account(struct call *c, struct change *ch, const struct acc
 
 static status edit_me(struct call *c, const Hubbub__V1__EditMeRequest *req, Hubbub__V1__Me *resp)
 {
-    const struct profile_edit profile = {WIRE_PRESENT_IN(req, EDIT_BIO), WIRE_PRESENT_IN(req, EDIT_PRONOUNS), req->bio,
-                                         req->pronouns};
+    const struct profile_edit profile = {
+        .bio_set = WIRE_PRESENT_IN(req, EDIT_BIO),
+        .pronouns_set = WIRE_PRESENT_IN(req, EDIT_PRONOUNS),
+        .avatar_set = WIRE_PRESENT_IN(req, EDIT_AVATAR),
+        .banner_set = WIRE_PRESENT_IN(req, EDIT_BANNER),
+        .bio = req->bio,
+        .pronouns = req->pronouns,
+        .avatar = req->avatar,
+        .banner = req->banner,
+    };
     struct account_edit e = {0};
     uint64_t user = call_user(c);
     status st = read_edit(c, req, &e);
@@ -439,7 +447,7 @@ static status edit_me(struct call *c, const Hubbub__V1__EditMeRequest *req, Hubb
         st = check_password(c, req, &e);
     if (st != ST_OK)
         return st;
-    bool renamed = e.username_set || e.global_name_set;
+    bool renamed = e.username_set || e.global_name_set || profile.avatar_set;
     CHANGE_OWNED struct change *ch = NULL;
     st = renamed ? rename_begin(c, user, &ch) : change_begin(c, &user, 1, ST_UNAUTHORIZED, &ch);
     if (st == ST_OK)

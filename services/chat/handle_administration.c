@@ -267,7 +267,7 @@ static status anonymise(struct call *c, uint64_t id)
     if (st == ST_OK)
         st = change_query(ch, &rows,
                           "UPDATE users u SET username = '" ACCOUNT_DELETED_PREFIX "' || u.id, global_name = NULL, "
-                          "email = NULL, password_hash = NULL, date_of_birth = NULL, bio = NULL, pronouns = NULL, admin = false, flags = 0, "
+                          "email = NULL, password_hash = NULL, date_of_birth = NULL, bio = NULL, pronouns = NULL, avatar = NULL, banner = NULL, admin = false, flags = 0, "
                           "disabled = true, deleted = true WHERE u.id = $1 AND NOT u.bot RETURNING " ROWS_USER,
                           DB_ID(id));
     if (st == ST_OK && !db_count(rows))

@@ -19,7 +19,7 @@ enum { ROLES_MAX = 250 };
 /* Aliases: a application, u owner, b bot. */
 #define APPLICATION_COLUMNS                                                                                            \
     "a.id, a.name, a.description, a.bot_public, a.flags, a.verify_key, a.bot_id, " ROWS_USER                           \
-    ", b.id, b.username, b.global_name, b.bot, b.flags"
+    ", b.id, b.username, b.global_name, b.bot, b.flags, b.avatar, b.banner"
 #define APPLICATION_FROM " FROM applications a JOIN users u ON u.id = a.owner_id LEFT JOIN users b ON b.id = a.bot_id "
 enum { AT_BOT_ID = 6, AT_OWNER = 7, AT_BOT = AT_OWNER + ROWS_USER_N };
 

@@ -43,11 +43,11 @@ static status insert_guild(struct call *c, struct change *ch, const Hubbub__V1__
     if (st == ST_OK)
         st = change_query(ch, &rows,
                           "INSERT INTO guilds (id, name, owner_id, verification_level, default_message_notifications, "
-                          "system_channel_id, system_channel_flags) "
-                          "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                          "system_channel_id, system_channel_flags, icon) "
+                          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                           DB_ID(ids[NEW_GUILD]), DB_TEXT(req->name), DB_ID(call_user(c)),
                           DB_I64(req->verification_level), DB_I64(req->default_message_notifications),
-                          DB_ID(ids[NEW_TEXT]), DB_I64(req->system_channel_flags));
+                          DB_ID(ids[NEW_TEXT]), DB_I64(req->system_channel_flags), DB_TEXT_OR_NULL(req->icon));
     if (st == ST_OK)
         st = change_query(ch, &rows,
                           "INSERT INTO roles (id, guild_id, name, permissions) VALUES ($1, $1, '@everyone', $2)",
@@ -114,6 +114,8 @@ static Hubbub__V1__GuildSummary *read_summary(struct call *c, const struct db_ro
         .owner = db_bool(rows, row, 2), .timed_out = db_bool(rows, row, 5), .base = db_u64(rows, row, 4)};
     PB_SET(g, id, db_u64(rows, row, 0));
     g->name = (char *)db_text(rows, row, 1);
+    g->icon = (char *)db_text(rows, row, 6);
+    g->banner = (char *)db_text(rows, row, 7);
     PB_SET(g, owner, who.owner);
     PB_SET(g, permissions, permission_in_guild(&who));
     if (with_counts)
@@ -131,7 +133,8 @@ static status list_mine(struct call *c, const Hubbub__V1__ListMyGuildsRequest *r
         st = chat_query(
             c, d, &rows,
             "SELECT * FROM (SELECT g.id, g.name, g.owner_id = $1, g.member_count, r.bits, "
-            "coalesce(m.timeout_until > clock_timestamp(), false) FROM members m JOIN guilds g ON g.id = m.guild_id, "
+            "coalesce(m.timeout_until > clock_timestamp(), false), g.icon, g.banner FROM members m JOIN guilds g ON "
+            "g.id = m.guild_id, "
             "LATERAL (SELECT bit_or(permissions) AS bits FROM roles WHERE id = ANY (array_append(m.roles, g.id))) r "
             "WHERE m.user_id = $1 AND g.id > $2 AND ($3::bigint = 0 OR g.id < $3) "
             "ORDER BY CASE WHEN $3 > 0 AND $2 = 0 THEN -g.id ELSE g.id END LIMIT $4) s ORDER BY 1",
@@ -190,7 +193,10 @@ static status update_guild(struct change *ch, const Hubbub__V1__EditGuildRequest
         "system_channel_id = CASE WHEN $8 THEN $9 ELSE system_channel_id END, "
         "afk_channel_id = CASE WHEN $10 THEN $11 ELSE afk_channel_id END, afk_timeout = coalesce($12, afk_timeout), "
         "owner_id = coalesce($13, owner_id), preferred_locale = CASE WHEN $14 THEN coalesce($15, 'en-US') ELSE "
-        "preferred_locale END, system_channel_flags = coalesce($16, system_channel_flags) "
+        "preferred_locale END, system_channel_flags = coalesce($16, system_channel_flags), "
+        "icon = CASE WHEN $17 THEN $18 ELSE icon END, banner = CASE WHEN $19 THEN $20 ELSE banner END, "
+        "splash = CASE WHEN $21 THEN $22 ELSE splash END, "
+        "discovery_splash = CASE WHEN $23 THEN $24 ELSE discovery_splash END "
         "WHERE id = $1",
         DB_ID(req->guild_id), DB_TEXT_OR_NULL(req->name), DB_BOOL(WIRE_PRESENT_IN(req, 3)),
         DB_TEXT_OR_NULL(req->description), INT_IF_PRESENT(req, 4, req->verification_level),
@@ -198,7 +204,10 @@ static status update_guild(struct change *ch, const Hubbub__V1__EditGuildRequest
         INT_IF_PRESENT(req, 6, req->explicit_content_filter), DB_BOOL(WIRE_PRESENT_IN(req, 7)),
         DB_ID_OR_NULL(req->system_channel_id), DB_BOOL(WIRE_PRESENT_IN(req, 8)), DB_ID_OR_NULL(req->afk_channel_id),
         INT_IF_PRESENT(req, 9, req->afk_timeout), DB_ID_OR_NULL(req->owner_id), DB_BOOL(WIRE_PRESENT_IN(req, 11)),
-        DB_TEXT_OR_NULL(req->preferred_locale), INT_IF_PRESENT(req, 40, req->system_channel_flags));
+        DB_TEXT_OR_NULL(req->preferred_locale), INT_IF_PRESENT(req, 40, req->system_channel_flags),
+        DB_BOOL(WIRE_PRESENT_IN(req, 50)), DB_TEXT_OR_NULL(req->icon), DB_BOOL(WIRE_PRESENT_IN(req, 51)),
+        DB_TEXT_OR_NULL(req->banner), DB_BOOL(WIRE_PRESENT_IN(req, 52)), DB_TEXT_OR_NULL(req->splash),
+        DB_BOOL(WIRE_PRESENT_IN(req, 53)), DB_TEXT_OR_NULL(req->discovery_splash));
 }
 
 static status edit(struct call *c, const Hubbub__V1__EditGuildRequest *req, Hubbub__V1__Guild *resp)

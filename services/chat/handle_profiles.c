@@ -26,12 +26,13 @@ static status check_known(struct call *c, struct db *d, uint64_t user_id)
 static status load_profile(struct call *c, struct db *d, uint64_t user_id, Hubbub__V1__UserProfile **ret)
 {
     struct db_rows *r;
-    status st = chat_query(c, d, &r, "SELECT bio, pronouns FROM users WHERE id = $1", DB_ID(user_id));
+    status st = chat_query(c, d, &r, "SELECT bio, pronouns, banner FROM users WHERE id = $1", DB_ID(user_id));
     if (st != ST_OK)
         return st;
     *ret = PB_NEW(call_arena(c), Hubbub__V1__UserProfile, hubbub__v1__user_profile);
     (*ret)->bio = (char *)db_text(r, 0, 0);
     (*ret)->pronouns = (char *)db_text(r, 0, 1);
+    (*ret)->banner = (char *)db_text(r, 0, 2);
     return ST_OK;
 }
 
@@ -112,14 +113,16 @@ static status get(struct call *c, const Hubbub__V1__ProfileRequest *req, Hubbub_
 status profile_update(struct change *ch, uint64_t user_id, const struct profile_edit *e)
 {
     struct db_rows *r;
-    if (!e->bio_set && !e->pronouns_set)
+    if (!e->bio_set && !e->pronouns_set && !e->avatar_set && !e->banner_set)
         return ST_OK;
     return change_query(
         ch, &r,
         "UPDATE users SET bio = CASE WHEN $2 THEN $3 ELSE bio END, pronouns = CASE WHEN $4 THEN $5 ELSE "
-        "pronouns END WHERE id = $1",
+        "pronouns END, avatar = CASE WHEN $6 THEN $7 ELSE avatar END, banner = CASE WHEN $8 THEN $9 ELSE banner END "
+        "WHERE id = $1",
         DB_ID(user_id), DB_BOOL(e->bio_set), DB_TEXT_OR_NULL(e->bio), DB_BOOL(e->pronouns_set),
-        DB_TEXT_OR_NULL(e->pronouns));
+        DB_TEXT_OR_NULL(e->pronouns), DB_BOOL(e->avatar_set), DB_TEXT_OR_NULL(e->avatar), DB_BOOL(e->banner_set),
+        DB_TEXT_OR_NULL(e->banner));
 }
 
 /* ---- Notes ------------------------------------------------------------------------------------------------------- */

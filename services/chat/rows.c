@@ -25,6 +25,8 @@ Hubbub__V1__User *rows_user(struct arena *arena, const struct db_rows *rows, uns
     SET_UNLESS_ZERO(u, bot, db_bool(rows, row, col + 3));
     PB_SET(u, public_flags, db_u64(rows, row, col + 4));
     PB_SET(u, flags, u->public_flags);
+    u->avatar = text_or_null(rows, row, col + 5);
+    u->banner = text_or_null(rows, row, col + 6);
     return u;
 }
 
@@ -37,6 +39,8 @@ void rows_me(struct arena *arena, const struct db_rows *rows, unsigned row, unsi
     PB_SET(me, public_flags, db_u64(rows, row, col + 4));
     PB_SET(me, flags, db_u64(rows, row, col + 4));
     PB_SET(me, verified, true);
+    me->avatar = text_or_null(rows, row, col + 5);
+    me->banner = text_or_null(rows, row, col + 6);
     me->email = text_or_null(rows, row, col + ROWS_USER_N);
 }
 
@@ -94,6 +98,10 @@ Hubbub__V1__Guild *rows_guild(struct arena *arena, const struct db_rows *rows, u
     PB_SET(g, afk_timeout, (int32_t)db_i64(rows, row, col + 9));
     g->preferred_locale = (char *)db_text(rows, row, col + 10);
     PB_SET(g, system_channel_flags, db_u64(rows, row, col + 11));
+    g->icon = text_or_null(rows, row, col + 12);
+    g->banner = text_or_null(rows, row, col + 13);
+    g->splash = text_or_null(rows, row, col + 14);
+    g->discovery_splash = text_or_null(rows, row, col + 15);
     return g;
 }
 
@@ -161,6 +169,9 @@ static Hubbub__V1__InviteGuild *read_invite_guild(struct arena *arena, const str
     g->name = (char *)db_text(rows, row, col + 10);
     g->description = text_or_null(rows, row, col + 11);
     PB_SET(g, verification_level, (int32_t)db_i64(rows, row, col + 12));
+    g->icon = text_or_null(rows, row, col + 14);
+    g->banner = text_or_null(rows, row, col + 15);
+    g->splash = text_or_null(rows, row, col + 16);
     return g;
 }
 
@@ -179,8 +190,8 @@ Hubbub__V1__Invite *rows_invite(struct arena *arena, const struct db_rows *rows,
     int64_t max_age = db_i64(rows, row, col + 3);
     if (max_age)
         PB_SET(i, expires_at, db_i64(rows, row, col + 2) + max_age * 1000);
-    if (!db_is_null(rows, row, col + 14))
-        i->inviter = rows_user(arena, rows, row, col + 14);
+    if (!db_is_null(rows, row, col + 17))
+        i->inviter = rows_user(arena, rows, row, col + 17);
     if (with_meta)
         read_invite_meta(i, rows, row, col);
     return i;

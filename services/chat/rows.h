@@ -15,13 +15,13 @@
 /* Now, and after whatever the held feed f has given an id: message ids may be ahead of the clock. */
 #define ROWS_AFTER_FEED "greatest(clock_timestamp(), to_timestamp((f.last_ms + 1420070400001) / 1000.0))"
 
-#define ROWS_USER "u.id, u.username, u.global_name, u.bot, u.flags"
-enum { ROWS_USER_N = 5 };
+#define ROWS_USER "u.id, u.username, u.global_name, u.bot, u.flags, u.avatar, u.banner"
+enum { ROWS_USER_N = 7 };
 Hubbub__V1__User *rows_user(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* As @me: with the private part. */
 #define ROWS_ME ROWS_USER ", u.email"
-enum { ROWS_ME_N = 6 };
+enum { ROWS_ME_N = ROWS_USER_N + 1 };
 void rows_me(struct arena *, const struct db_rows *, unsigned row, unsigned col, Hubbub__V1__Me *ret);
 
 /* Without and with its user. */
@@ -41,9 +41,9 @@ Hubbub__V1__Role *rows_role(struct arena *, const struct db_rows *, unsigned row
 /* The guild's own columns; roles are read by rows_load_guild. */
 #define ROWS_GUILD                                                                                                     \
     "g.id, g.name, g.owner_id, g.description, g.verification_level, g.default_message_notifications, "                 \
-    "g.explicit_content_filter, g.system_channel_id, g.afk_channel_id, g.afk_timeout, g.preferred_locale, "        \
-    "g.system_channel_flags"
-enum { ROWS_GUILD_N = 12 };
+    "g.explicit_content_filter, g.system_channel_id, g.afk_channel_id, g.afk_timeout, g.preferred_locale, "            \
+    "g.system_channel_flags, g.icon, g.banner, g.splash, g.discovery_splash"
+enum { ROWS_GUILD_N = 16 };
 Hubbub__V1__Guild *rows_guild(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* With overwrites and last_message_id, by sub-selects. */
@@ -63,8 +63,9 @@ Hubbub__V1__Channel *rows_channel(struct arena *, const struct db_rows *, unsign
 #define ROWS_INVITE                                                                                                    \
     "i.code, i.guild_id, " ROWS_MS(                                                                                    \
         "i.created_at") ", i.max_age, i.max_uses, i.uses, i.temporary, c.id, c.type, "                                 \
-                        "c.name, g.name, g.description, g.verification_level, g.member_count, " ROWS_USER
-enum { ROWS_INVITE_N = 14 + ROWS_USER_N };
+                        "c.name, g.name, g.description, g.verification_level, g.member_count, g.icon, "                \
+                        "g.banner, g.splash, " ROWS_USER
+enum { ROWS_INVITE_N = 17 + ROWS_USER_N };
 /* True while it can be used: by PostgreSQL's clock. */
 #define ROWS_INVITE_ALIVE                                                                                              \
     "(i.max_age = 0 OR i.created_at + make_interval(secs => i.max_age) > clock_timestamp()) AND "                      \

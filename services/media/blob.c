@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct blob_store {
-    int tmp, blobs; /* directories */
+    int tmp, blobs, images; /* directories */
 };
 
 /* Opens a directory, making it if need be; -1 and errno when it cannot. A new name is durable when its parent was
@@ -61,7 +61,8 @@ struct blob_store *blob_store_create(const char *directory)
     int fd = open_directory(AT_FDCWD, directory);
     s->tmp = fd < 0 ? -1 : open_directory(fd, "tmp");
     s->blobs = fd < 0 ? -1 : open_directory(fd, "blobs");
-    if (s->tmp < 0 || s->blobs < 0) {
+    s->images = fd < 0 ? -1 : open_directory(fd, "images");
+    if (s->tmp < 0 || s->blobs < 0 || s->images < 0) {
         log_error("the media directory cannot be used", LOG_S("directory", directory), LOG_S("error", strerror(errno)));
         if (fd >= 0)
             close(fd);
@@ -81,6 +82,8 @@ void blob_store_destroy(struct blob_store *s)
         close(s->tmp);
     if (s->blobs >= 0)
         close(s->blobs);
+    if (s->images >= 0)
+        close(s->images);
     free(s);
 }
 
@@ -122,10 +125,10 @@ ssize_t blob_writer_head(struct blob_writer *w, void *ret, size_t n)
 }
 
 /* The directory of a key: ab/cd. */
-static int open_shard(struct blob_store *s, const char *key)
+static int open_shard(int parent, const char *key)
 {
     char first[3] = {key[0], key[1]}, second[3] = {key[2], key[3]};
-    int outer = open_directory(s->blobs, first);
+    int outer = open_directory(parent, first);
     if (outer < 0)
         return -1;
     int inner = open_directory(outer, second), error = errno;
@@ -134,33 +137,79 @@ static int open_shard(struct blob_store *s, const char *key)
     return inner;
 }
 
-static int place(struct blob_writer *w, const char *key)
+static int place(struct blob_writer *w, int parent, const char *key, const char *name)
 {
     if (fsync(w->fd))
         return errno;
-    int shard = open_shard(w->store, key);
+    int shard = open_shard(parent, key);
     if (shard < 0)
         return errno;
-    int error = renameat(w->store->tmp, w->name, shard, key) || fsync(shard) ? errno : 0;
+    int error = renameat(w->store->tmp, w->name, shard, name) || fsync(shard) ? errno : 0;
     close(shard);
     return error;
 }
 
-int blob_writer_commit(struct blob_writer *w, char ret_key[BLOB_KEY_CHARS + 1])
+/* Over, whatever comes of it. */
+static int commit(struct blob_writer *w, int parent, const char *key, const char *name)
 {
-    uint8_t hash[crypto_generichash_BYTES];
-    char key[BLOB_KEY_CHARS + 1];
-    crypto_generichash_final(&w->hash, hash, sizeof hash);
-    sodium_bin2hex(key, sizeof key, hash, sizeof hash);
-    int error = place(w, key);
+    int error = place(w, parent, key, name);
     if (error) {
         blob_writer_abort(w);
         return error;
     }
     close(w->fd);
     w->fd = -1;
-    memcpy(ret_key, key, sizeof key);
     return 0;
+}
+
+static void finish_hash(struct blob_writer *w, char ret_key[BLOB_KEY_CHARS + 1])
+{
+    uint8_t hash[crypto_generichash_BYTES];
+    crypto_generichash_final(&w->hash, hash, sizeof hash);
+    sodium_bin2hex(ret_key, BLOB_KEY_CHARS + 1, hash, sizeof hash);
+}
+
+int blob_writer_commit(struct blob_writer *w, char ret_key[BLOB_KEY_CHARS + 1])
+{
+    char key[BLOB_KEY_CHARS + 1];
+    finish_hash(w, key);
+    int error = commit(w, w->store->blobs, key, key);
+    if (!error)
+        memcpy(ret_key, key, sizeof key);
+    return error;
+}
+
+int blob_writer_adopt(struct blob_writer *w)
+{
+    char bytes[16 << 10];
+    ssize_t n;
+    while ((n = pread(w->fd, bytes, sizeof bytes, (off_t)w->size)) > 0) {
+        crypto_generichash_update(&w->hash, (const unsigned char *)bytes, (size_t)n);
+        w->size += (uint64_t)n;
+    }
+    return n < 0 ? errno : 0;
+}
+
+/* What its directory is named by: the hexadecimal part. */
+static const char *image_key(const char *name)
+{
+    return name[0] == 'a' && name[1] == '_' ? name + 2 : name;
+}
+
+int blob_writer_commit_image(struct blob_writer *w, bool animated, char ret_hash[BLOB_IMAGE_CHARS + 1])
+{
+    char key[BLOB_KEY_CHARS + 1], name[BLOB_IMAGE_CHARS + 1];
+    finish_hash(w, key);
+    snprintf(name, sizeof name, "%s%.32s", animated ? "a_" : "", key);
+    int error = commit(w, w->store->images, key, name);
+    if (!error)
+        strcpy(ret_hash, name);
+    return error;
+}
+
+int blob_writer_commit_variant(struct blob_writer *w, const char *name)
+{
+    return commit(w, w->store->images, image_key(name), name);
 }
 
 void blob_writer_abort(struct blob_writer *w)
@@ -177,14 +226,11 @@ static bool is_key(const char *key)
     return key && strspn(key, "0123456789abcdef") == BLOB_KEY_CHARS && !key[BLOB_KEY_CHARS];
 }
 
-int blob_open(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size)
+/* path: below the directory; never from a client. */
+static int open_file(int directory, const char *path, int *ret_fd, uint64_t *ret_size)
 {
     struct stat st;
-    char path[BLOB_KEY_CHARS + 8];
-    if (!is_key(key))
-        return ENOENT;
-    snprintf(path, sizeof path, "%.2s/%.2s/%s", key, key + 2, key);
-    int fd = openat(s->blobs, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno;
     if (fstat(fd, &st)) {
@@ -195,4 +241,39 @@ int blob_open(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_
     *ret_fd = fd;
     *ret_size = (uint64_t)st.st_size;
     return 0;
+}
+
+int blob_open(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size)
+{
+    char path[BLOB_KEY_CHARS + 8];
+    if (!is_key(key))
+        return ENOENT;
+    snprintf(path, sizeof path, "%.2s/%.2s/%s", key, key + 2, key);
+    return open_file(s->blobs, path, ret_fd, ret_size);
+}
+
+/* "a_" or nothing, 32 digits, then rest or nothing: a '.' and letters, digits, dots. */
+static bool is_image_name(const char *name, bool rest)
+{
+    if (!name || strlen(name) > BLOB_NAME_BYTES_MAX)
+        return false;
+    const char *key = image_key(name), *end = key + strspn(key, "0123456789abcdef");
+    if (end - key != 32)
+        return false;
+    return !*end || (rest && *end == '.' && !end[strspn(end, ".abcdefghijklmnopqrstuvwxyz0123456789")]);
+}
+
+bool blob_is_image_hash(const char *hash)
+{
+    return is_image_name(hash, false);
+}
+
+int blob_open_image(struct blob_store *s, const char *name, int *ret_fd, uint64_t *ret_size)
+{
+    char path[BLOB_NAME_BYTES_MAX + 8];
+    if (!is_image_name(name, true))
+        return ENOENT;
+    const char *key = image_key(name);
+    snprintf(path, sizeof path, "%.2s/%.2s/%s", key, key + 2, name);
+    return open_file(s->images, path, ret_fd, ret_size);
 }

@@ -1,16 +1,22 @@
 /* blob.h - files kept by the hash of their content, on a disk: {dir}/blobs/ab/cd/{64 hex digits}. Thread-safe; several
  * processes may share a directory. A blob that exists is whole and on the disk, and never changes.
  *
+ * Images that are shown at a URL of their own are kept apart, {dir}/images/ab/cd/NAME: NAME is 32 hex digits of the
+ * hash, after "a_" when it is an animation, and for what was made of one a '.' and more behind it.
+ *
  * A file is written to {dir}/tmp, which is locked while its writer lives, then renamed: what a dead writer left is
  * removed at the next start. All functions that can fail return 0 or an errno. */
 #pragma once
 #include "lib/base/status.h"
 #include <sodium.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { BLOB_KEY_CHARS = 64 }; /* BLAKE2b-256, lower-case hex */
+enum { BLOB_KEY_CHARS = 64 };      /* BLAKE2b-256, lower-case hex */
+enum { BLOB_IMAGE_CHARS = 34 };    /* of an image's hash, "a_" included */
+enum { BLOB_NAME_BYTES_MAX = 64 }; /* of an image's name */
 
 struct blob_store;
 /* Makes the directories (0700) and removes what was left in tmp. NULL when it cannot (logged). */
@@ -33,5 +39,14 @@ int blob_writer_commit(struct blob_writer *, char ret_key[BLOB_KEY_CHARS + 1]) M
 /* Removes what was written; nothing after a commit. */
 void blob_writer_abort(struct blob_writer *);
 
+/* Takes in what another process wrote to the writer's empty file. */
+int blob_writer_adopt(struct blob_writer *) MUST_CHECK;
+/* As blob_writer_commit, for an image and for what was made of one. */
+int blob_writer_commit_image(struct blob_writer *, bool animated, char ret_hash[BLOB_IMAGE_CHARS + 1]) MUST_CHECK;
+int blob_writer_commit_variant(struct blob_writer *, const char *name) MUST_CHECK;
+
 /* ENOENT also for what is no key: the key of a request is not trusted, and never is a path. */
 int blob_open(struct blob_store *, const char *key, int *ret_fd, uint64_t *ret_size) MUST_CHECK;
+int blob_open_image(struct blob_store *, const char *name, int *ret_fd, uint64_t *ret_size) MUST_CHECK;
+/* Whether it is the hash of an image, whether there is one or not. */
+bool blob_is_image_hash(const char *);

@@ -11,7 +11,8 @@
 enum { DRAIN_MS = 7000, QUEUE_MAX = 64 };
 
 static const char *rpc_listen, *admin_listen, *secret, *log_level, *directory;
-static int64_t upload_bytes_max, streams_max;
+static const char *convert_program;
+static int64_t upload_bytes_max, streams_max, conversions_max;
 static const struct config_option options[] = {
     {"HUBBUB_RPC_LISTEN", CONFIG_STRING, &rpc_listen, "unix:run/media-1.sock", .doc = "where the gateways call"},
     {"HUBBUB_ADMIN_LISTEN", CONFIG_STRING, &admin_listen, "127.0.0.1:8241", .doc = "/livez, /readyz, /metrics"},
@@ -22,6 +23,10 @@ static const struct config_option options[] = {
      .doc = "the largest file, bytes"},
     {"HUBBUB_STREAMS_MAX", CONFIG_INT, &streams_max, "64", .min = 1, .max = 1024,
      .doc = "uploads and downloads at a time; each takes a thread"},
+    {"HUBBUB_CONVERSIONS_MAX", CONFIG_INT, &conversions_max, "2", .min = 1, .max = 64,
+     .doc = "images decoded at a time; each takes a process, at most 512 MiB and 5 s of a processor"},
+    {"HUBBUB_CONVERT_PROGRAM", CONFIG_STRING, &convert_program, "",
+     .doc = "the program that decodes images; empty: convert, beside this program"},
 };
 
 static atomic_bool draining;
@@ -55,6 +60,13 @@ static struct rpc_server *create_server(struct media *media)
     return server;
 }
 
+static struct converter *create_converter(void)
+{
+    char beside[4200];
+    converter_find(beside, sizeof beside);
+    return converter_create(*convert_program ? convert_program : beside, (unsigned)conversions_max);
+}
+
 int main(int argc, char **argv)
 {
     static struct media media;
@@ -66,7 +78,8 @@ int main(int argc, char **argv)
     sigset_t ending = block_signals();
     media.upload_bytes_max = (uint64_t)upload_bytes_max;
     media.store = blob_store_create(directory);
-    if (!media.store)
+    media.converter = create_converter();
+    if (!media.store || !media.converter)
         return 1;
     struct rpc_server *server = create_server(&media);
     struct admin *admin = admin_create(admin_listen, is_ready, NULL);
@@ -82,6 +95,7 @@ int main(int argc, char **argv)
     rpc_server_set_ready(server, false);
     rpc_server_drain(server, DRAIN_MS);
     rpc_server_destroy(server);
+    converter_destroy(media.converter);
     blob_store_destroy(media.store);
     admin_destroy(admin);
     log_info("ended");

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { png, uri } from './pictures.js';
 import { PASSWORD, routes, unique, withHubbub } from './harness.js';
 
 const up = withHubbub({ before, after });
@@ -42,6 +43,7 @@ function good(field) {
     case 'DECIMAL': return '0';
     case 'TIME': return '2026-01-02T03:04:05.000000+00:00';
     case 'NONCE': return 'n';
+    case 'IMAGE': return uri(png(1, 1));
     default:
     }
     switch (field.type) {
@@ -85,6 +87,7 @@ function trials(field) {
     if (text) out.push([{}, false, 'STRING_TYPE_CONVERT'], [[], false, 'STRING_TYPE_CONVERT']);
     if (field.form === 'SNOWFLAKE' && field.type === 'string') out.push(['x', false, 'NUMBER_TYPE_COERCE'], ['-1', false, 'NUMBER_TYPE'], ['18446744073709551616', false, 'NUMBER_TYPE'], [{}, false, 'NUMBER_TYPE_COERCE']);
     if (field.form === 'DECIMAL') out.push(['x', false, 'NUMBER_TYPE_COERCE'], ['1e3', false, 'NUMBER_TYPE_COERCE']);
+    if (field.form === 'IMAGE') for (const bad of ['x', 'data:image/png;base64,', 'data:image/png;base64,!', 'data:image/bmp;base64,AAAA', 'data:image/png;base64,AAAA']) out.push([bad, false, 'IMAGE_INVALID']);
     if (field.form === 'TIME') out.push(['yesterday', false, 'DATE_TIME_TYPE_PARSE']);
     if (field.required) out.push([undefined, false, 'BASE_TYPE_REQUIRED']);
     if (!field.nullable && !field.required && field.form !== 'RAW') out.push([null, false, 'REQUIRED|TYPE|COERCE|CONVERT|PARSE']);

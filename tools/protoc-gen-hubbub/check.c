@@ -58,6 +58,10 @@ static bool length_of_nothing(const struct field *f)
 {
     return (f->rule->min_len || f->rule->max_len) && !f->repeated && f->kind != KIND_STRING;
 }
+static bool image_without_bound(const struct field *f)
+{
+    return f->form == HUBBUB__V1__FORM__IMAGE && (!f->rule->max_len || f->repeated);
+}
 static bool item_length_of_nothing(const struct field *f)
 {
     return f->rule->item_max_len && (!f->repeated || f->kind != KIND_STRING);
@@ -104,6 +108,7 @@ static const struct {
     {always_message, "is a message: it has no default that `always` could write"},
     {lengths_cross, "has min_len above max_len"},
     {length_of_nothing, "has min_len or max_len: only strings and arrays have a length"},
+    {image_without_bound, "is an IMAGE: it must be one, with the bytes that it may have as max_len"},
     {item_length_of_nothing, "has item_max_len: only arrays of strings have it"},
     {bounds_cross, "has min above max"},
     {bounds_of_nothing, "has min, max or choices: only plain numbers have them"},

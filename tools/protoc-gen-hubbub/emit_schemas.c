@@ -140,7 +140,10 @@ static void put_default(struct json *j, const struct field *f)
 static void put_limits(struct json *j, const struct field *f, bool nullable)
 {
     const field_rule *r = f->rule;
-    const unsigned min_len = f->repeated ? 0 : r->min_len, max_len = f->repeated ? r->item_max_len : r->max_len;
+    const bool image = f->form == HUBBUB__V1__FORM__IMAGE; /* max_len counts what the text stands for */
+    const unsigned min_len = f->repeated ? 0 : r->min_len, max_len = image         ? 0
+                                                                     : f->repeated ? r->item_max_len
+                                                                                   : r->max_len;
     if (min_len)
         json_number(j, "minLength", min_len);
     if (max_len)

@@ -3,7 +3,7 @@
 # server alone takes longer to start than Hubbub does.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-programs=(services/chat/chat services/gateway/gateway services/media/media services/presence/presence tools/hubbub/hubbub)
+programs=(services/chat/chat services/gateway/gateway services/media/convert/convert services/media/media services/presence/presence tools/hubbub/hubbub)
 stamp=.build/stamp
 
 tools/setup/build_web.sh || echo "The web client was not built: / will be a page of next steps"

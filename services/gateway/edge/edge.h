@@ -6,6 +6,8 @@
  *   admit.c       rate limits, the client's address     deflate.c     the form of compressed frames
  *   identity.c    whose token is this                   own_routes.c  /gateway, /ping, /.well-known, the page at /
  *   upload.c      files of a multipart message          attachment.c  files back
+ *   json_images.c images in a JSON body                 asset.c       images back
+ *   media_send.c  a file to media, for both             download.c    a file from media, for both
  *   socket.c      one WebSocket                         frame.c       the frames that clients send
  *   flush.c       what sockets have to send, each turn  rim.c         hub_io: the core's questions
  *   edge.c        start, tick, drain, metrics
@@ -29,7 +31,7 @@
 #include <uv.h>
 
 enum {
-    EDGE_BODY_BYTES_MAX = 1024 * 1024,           /* a JSON body, or the text parts of a multipart one */
+    EDGE_BODY_BYTES_MAX = 1024 * 1024,           /* a JSON body without its images, or a multipart one's text */
     EDGE_MULTIPART_BYTES_MAX = 25 * 1024 * 1024, /* a whole multipart body */
     EDGE_FRAME_BYTES_MAX = 16 * 1024,            /* a frame of a client; the core is stricter with bots */
     EDGE_CHUNK_BYTES = 64 * 1024,                /* of a file, on its way to or from media */

@@ -308,7 +308,7 @@ void exchange_start(struct connection *c, char *head_text, const struct http_hea
         ;
     else if (!strncmp(x->head.path, attachments, sizeof attachments - 1))
         attachment_start(x, x->head.path + sizeof attachments - 1);
-    else if (!own_route_start(x))
+    else if (!asset_start(x) && !own_route_start(x))
         find_route(x);
     exchange_unref(x);
 }

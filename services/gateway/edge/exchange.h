@@ -57,5 +57,10 @@ bool rest_build(struct exchange *, const char *payload, size_t n, ProtobufCMessa
 void rest_call(struct exchange *, const ProtobufCMessage *);
 /* upload.c */
 void upload_start(struct exchange *);
+/* json_images.c: a body that may hold images; whether a request is of that kind. */
+void json_images_start(struct exchange *);
+bool json_images_wanted(const struct wire_message *request);
 /* attachment.c: path is behind "/attachments/". */
 void attachment_start(struct exchange *, const char *path);
+/* asset.c: true when it took the request. */
+bool asset_start(struct exchange *);

@@ -264,6 +264,10 @@ void rest_start(struct exchange *x)
         upload_start(x);
         return;
     }
+    if (json_images_wanted(x->match.route->request)) {
+        json_images_start(x);
+        return;
+    }
     x->on_body = on_body;
     connection_read_body(x->connection, EDGE_BODY_BYTES_MAX, true);
 }

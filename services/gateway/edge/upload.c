@@ -7,17 +7,15 @@
  * and are media's to sweep. */
 #include "hubbub/v1/media.hub.h"
 #include "lib/base/log.h"
-#include "services/gateway/edge/exchange.h"
+#include "services/gateway/edge/media_send.h"
 #include <string.h>
 
 enum { FILES_MAX = 10 };
 
 struct upload {
     struct multipart parser;
-    struct rpc_stream *stream;
-    bool waiting; /* for on_sent or on_done: nothing is read */
-    bool in_file, in_text, file_ended;
-    uint64_t file_bytes;
+    struct media_send send;
+    bool in_file, in_text;
     struct buf text; /* of the text part being read */
     char *payload, *content;
     size_t payload_len;
@@ -29,27 +27,11 @@ struct upload {
 static void on_over(struct exchange *x)
 {
     struct upload *u = x->state;
-    if (u->stream)
-        rpc_stream_cancel(u->stream);
+    media_send_cancel(&u->send);
     buf_finish(&u->text);
 }
 
 /* ---- One file to media ----------------------------------------------------------------------------------------- */
-
-static void go_on(struct exchange *x)
-{
-    struct upload *u = x->state;
-    u->waiting = false;
-    if (exchange_alive(x))
-        connection_resume(x->connection);
-}
-
-static void on_sent(void *user)
-{
-    struct exchange *x = user;
-    if (!((struct upload *)x->state)->file_ended)
-        go_on(x);
-}
 
 /* The answer lives in the call's arena: packed and unpacked, it lives in ours. */
 static Hubbub__V1__Attachment *keep(struct exchange *x, const Hubbub__V1__Attachment *a)
@@ -60,25 +42,11 @@ static Hubbub__V1__Attachment *keep(struct exchange *x, const Hubbub__V1__Attach
     return hubbub__v1__attachment__unpack(arena_protobuf(x->arena), n, bytes);
 }
 
-static void on_file_done(void *user, const struct rpc_result *result)
+static void on_stored(struct exchange *x, const ProtobufCMessage *answer)
 {
-    struct exchange *x = user;
     struct upload *u = x->state;
-    u->stream = NULL;
     u->in_file = false;
-    if (exchange_alive(x) && (result->st != ST_OK || !u->file_ended)) {
-        exchange_fail(x, result->st == ST_OK ? ST_INTERNAL : result->st, result->error);
-    } else if (exchange_alive(x)) {
-        u->files[u->n++] = keep(x, (const Hubbub__V1__Attachment *)result->response);
-        go_on(x);
-    }
-    exchange_unref(x);
-}
-
-static void wait_for_media(struct exchange *x)
-{
-    ((struct upload *)x->state)->waiting = true;
-    connection_pause(x->connection);
+    u->files[u->n++] = keep(x, (const Hubbub__V1__Attachment *)answer);
 }
 
 /* The n of files[n], or the next number that no file has. */
@@ -95,42 +63,16 @@ static uint32_t free_index(const struct upload *u, int wanted)
 
 static void begin_file(struct exchange *x)
 {
-    static const struct rpc_stream_events events = {.on_sent = on_sent, .on_done = on_file_done};
     struct upload *u = x->state;
     if (u->n == FILES_MAX) {
         exchange_fail(x, ST_MAX_ATTACHMENTS, NULL);
         return;
     }
-    if (!rpc_group_ready(x->edge->media)) {
-        exchange_fail(x, ST_UNAVAILABLE, NULL);
-        return;
-    }
     u->index[u->n] = free_index(u, multipart_file_index(u->parser.name));
-    u->in_file = true;
-    u->file_ended = false;
-    u->file_bytes = 0;
-    exchange_ref(x);
-    u->stream = rpc_stream_open(x->edge->media, 0, &hubbub__v1__media__upload__method, NULL, &x->caller, &events, x);
     Hubbub__V1__UploadChunk first = HUBBUB__V1__UPLOAD_CHUNK__INIT;
     first.filename = u->parser.filename;
     first.content_type = u->parser.content_type;
-    rpc_stream_send(u->stream, &first.base);
-    wait_for_media(x);
-}
-
-static void send_chunk(struct exchange *x, const char *data, size_t n)
-{
-    struct upload *u = x->state;
-    u->file_bytes += n;
-    if (u->file_bytes > (uint64_t)x->edge->config->upload_bytes_max) {
-        exchange_fail(x, ST_TOO_LARGE, NULL);
-        return;
-    }
-    Hubbub__V1__UploadChunk chunk = HUBBUB__V1__UPLOAD_CHUNK__INIT;
-    chunk.has_data = true;
-    chunk.data = (ProtobufCBinaryData){n, (uint8_t *)data};
-    rpc_stream_send(u->stream, &chunk.base);
-    wait_for_media(x);
+    u->in_file = media_send_begin(&u->send, &hubbub__v1__media__upload__method, &first);
 }
 
 /* ---- Parts ----------------------------------------------------------------------------------------------------- */
@@ -170,11 +112,8 @@ static void end_part(struct exchange *x)
     struct upload *u = x->state;
     if (u->in_text)
         end_text(x);
-    if (!u->in_file)
-        return;
-    u->file_ended = true;
-    rpc_stream_close_send(u->stream);
-    wait_for_media(x);
+    if (u->in_file)
+        media_send_end(&u->send);
 }
 
 /* Some of a part's content; the result is how much of it was taken. */
@@ -183,7 +122,8 @@ static size_t take_data(struct exchange *x, const char *data, size_t n)
     struct upload *u = x->state;
     if (u->in_file) {
         n = n < EDGE_CHUNK_BYTES ? n : EDGE_CHUNK_BYTES;
-        send_chunk(x, data, n);
+        if (!media_send_data(&u->send, data, n))
+            exchange_fail(x, ST_TOO_LARGE, NULL);
     } else if (u->in_text) {
         buf_put(&u->text, data, n);
     }
@@ -246,7 +186,7 @@ static void take_event(struct exchange *x, enum multipart_event event)
 static void on_body(struct exchange *x)
 {
     struct upload *u = x->state;
-    while (!u->waiting && exchange_alive(x)) {
+    while (!u->send.waiting && exchange_alive(x)) {
         size_t n, used, data_len;
         const char *data, *body = connection_body(x->connection, &n);
         enum multipart_event event = multipart_read(&u->parser, body, n, &used, &data, &data_len);
@@ -270,6 +210,8 @@ static void on_body(struct exchange *x)
 void upload_start(struct exchange *x)
 {
     struct upload *u = ARENA_NEW(x->arena, struct upload);
+    u->send =
+        (struct media_send){.x = x, .bytes_max = (uint64_t)x->edge->config->upload_bytes_max, .stored = on_stored};
     x->state = u;
     x->on_body = on_body;
     x->on_over = on_over;
