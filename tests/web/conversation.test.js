@@ -1,30 +1,15 @@
 // Two people in browsers and a bot of discord.js hold a conversation through the real services. Each step is done as a person
 // does it and looked for where another person would see it.
 import assert from 'node:assert/strict';
-import { after, describe, test as declare } from 'node:test';
+import { after, describe } from 'node:test';
 import { Client, GatewayIntentBits } from 'discord.js';
 import { until } from '../e2e/harness.js';
 import { Person } from './browser.js';
+import { story } from './story.js';
 import { world } from './world.js';
 
 describe('a conversation', () => {
-    // One story: after a step that failed the others would only wait for what cannot come.
-    let broken = false;
-    const test = (name, step) => declare(name, async (t) => {
-        if (broken) return t.skip('an earlier step failed');
-        try {
-            await step();
-        } catch (e) {
-            broken = true;
-            await draw(name); // HUBBUB_PICTURES=FOLDER: what both saw then
-            throw e;
-        }
-    });
-    async function draw(name) {
-        const folder = process.env.HUBBUB_PICTURES;
-        if (folder) for (const who of [ada, ben]) await who?.page.screenshot({ path: `${folder}/${name.replaceAll(' ', '-')}-${who.name}.png` });
-    }
-
+    const test = story(() => [ada, ben]);
     let ada, ben, inviteLink, bot;
 
     // A picture of 64 x 48 points, made by the browser itself.

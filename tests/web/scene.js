@@ -24,7 +24,27 @@ export async function livedIn(hub) {
     await say(cleo, '- oil\n- patience\n- `turn(1)`');
     await say(ben, `<@${ada.id}> shall we show it on <t:1800000000:D>?`);
     await say(ada, '🎉🚀');
-    return { ada, ben, cleo, guild: guild.id, general: general.id, code };
+    const { direct, group } = await befriend(hub, ada, ben, cleo);
+    return { ada, ben, cleo, guild: guild.id, general: general.id, code, direct, group };
+}
+
+// Friends, a request, a DM and a group.
+async function befriend(hub, ada, ben, cleo) {
+    const [dora, eve] = await Promise.all(['dora_m', 'eve'].map((n) => hub.register(n)));
+    await ada.patch('/users/@me', { global_name: 'Ada Lovelace' });
+    for (const who of [ben, cleo, dora]) {
+        await who.post('/users/@me/relationships', { username: 'ada.l' });
+        await ada.put(`/users/@me/relationships/${who.id}`, {});
+    }
+    await eve.post('/users/@me/relationships', { username: 'ada.l' });
+    const group = await ada.post('/users/@me/channels', { recipients: [ben.id, cleo.id, dora.id] });
+    await ada.patch(`/channels/${group.id}`, { name: 'Saturday at the mill' });
+    await cleo.say(group.id, 'Who brings the oil?');
+    const direct = await ben.post('/users/@me/channels', { recipient_id: ada.id });
+    await ben.say(direct.id, 'Do you have a minute? The third column sticks.');
+    await ada.say(direct.id, 'On my way, *five minutes*.');
+    await ben.say(direct.id, 'Thanks! I leave the door open.');
+    return { direct: direct.id, group: group.id };
 }
 
 // A picture with something in it, sent as a file.

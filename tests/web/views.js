@@ -3,7 +3,17 @@
 export const VIEWS = {
     'sign-in': { signedOut: true, open: async () => {} },
     'sign-up': { signedOut: true, open: (p) => p.page.getByRole('button', { name: /Create an account/ }).click() },
-    home: { path: () => '/#/', open: async () => {} },
+    friends: { path: () => '/#/', open: (p) => p.page.getByRole('button', { name: 'All', exact: true }).click() },
+    requests: { path: () => '/#/', within: '.friends', open: (p) => p.page.getByRole('button', { name: /^Pending/ }).click() },
+    'friend-add': { path: () => '/#/', within: '.friends', open: (p) => p.page.locator('.tab-add').click() },
+    direct: { path: (scene) => `/#/@me/${scene.direct}`, open: (p) => p.sees('I leave the door open') },
+    group: { path: (scene) => `/#/@me/${scene.group}`, open: (p) => p.sees('Who brings the oil?') },
+    'group-new': { path: (scene) => `/#/@me/${scene.direct}`, within: 'dialog',
+        open: async (p) => {
+            await p.page.getByRole('button', { name: 'Add people' }).click();
+            await p.page.getByRole('dialog').getByLabel(/cleo/).check();
+        },
+    },
     chat: { open: async () => {} },
     channels: { within: '.nav', phoneOnly: true, open: (p) => p.page.getByRole('button', { name: 'Channels' }).click() },
     members: { within: '.members', phoneOnly: true, open: (p) => p.page.getByRole('button', { name: 'Member list' }).click() },

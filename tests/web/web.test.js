@@ -1,5 +1,6 @@
 // Every test of the web client, one after the other in one Hubbub and one browser.
 import './serving.test.js';
 import './conversation.test.js';
+import './people.test.js';
 import './scroll.test.js';
 import './accessibility.test.js';

@@ -28,6 +28,15 @@ export const editChannel = (channel: string, form: { name?: string; topic?: stri
     call<Channel>('PATCH', `/channels/${channel}`, form);
 export const deleteChannel = (channel: string) => call<Channel>('DELETE', `/channels/${channel}`);
 
+export const openDirect = (recipient_id: string) => call<Channel>('POST', '/users/@me/channels', { recipient_id });
+export const openGroup = (recipients: string[]) => call<Channel>('POST', '/users/@me/channels', { recipients });
+export const addRecipient = (channel: string, user: string) => call<void>('PUT', `/channels/${channel}/recipients/${user}`);
+export const removeRecipient = (channel: string, user: string) => call<void>('DELETE', `/channels/${channel}/recipients/${user}`);
+export const addFriend = (username: string) => call<void>('POST', '/users/@me/relationships', { username });
+// type 1 asks or accepts, 2 blocks
+export const relate = (user: string, type: 1 | 2) => call<void>('PUT', `/users/@me/relationships/${user}`, { type });
+export const unrelate = (user: string) => call<void>('DELETE', `/users/@me/relationships/${user}`);
+
 export const lookAtInvite = (code: string) => call<Invite>('GET', `/invites/${encodeURIComponent(code)}?with_counts=true`);
 export const join = (code: string) => call<Invite>('POST', `/invites/${encodeURIComponent(code)}`, {});
 export const createInvite = (channel: string, form: { max_age: number; max_uses: number }) =>

@@ -35,6 +35,15 @@ export interface Channel {
     last_message_id?: string | null;
     permission_overwrites?: Overwrite[];
     rate_limit_per_user?: number;
+    nsfw?: boolean;
+    recipients?: User[]; // of DMs: the others
+    owner_id?: string; // of group DMs
+}
+export interface Relationship {
+    id: string; // of the other
+    type: number; // see RelationshipType
+    nickname?: string | null;
+    user?: User;
 }
 export interface Invite {
     code: string;
@@ -47,4 +56,5 @@ export interface Invite {
     approximate_member_count?: number;
     approximate_presence_count?: number;
 }
-export const ChannelType = { Text: 0, Voice: 2, Category: 4 } as const;
+export const ChannelType = { Text: 0, Direct: 1, Voice: 2, Group: 3, Category: 4 } as const;
+export const RelationshipType = { Friend: 1, Blocked: 2, Incoming: 3, Outgoing: 4 } as const;

@@ -1,14 +1,16 @@
 // What each gateway event changes. One row an event.
 import { batch } from '@preact/signals';
-import type { Channel, GuildCreate, Member, Message, Reaction, Role, User } from '../api/types';
+import type { Channel, GuildCreate, Member, Message, Reaction, Relationship, Role, User } from '../api/types';
 import { text } from '../text';
-import { findChannel, guildOf, guilds, nameIn, putGuild, putIn, putMembers, seeUser, users } from './guilds';
+import { directs, findChannel, putDirect, titleOf } from './directs';
+import { guildOf, guilds, nameIn, putGuild, putIn, putMembers, seeUser, users } from './guilds';
 import { me } from './me';
 import { knownLog, markAllStale } from './messages';
 import { arrived } from './outbox';
+import { putRelationship, putRelationships, relationships } from './people';
 import { presences, putPresences, startTyping, stopTyping } from './presence';
 import { isNewer } from './snowflake';
-import { acked, mentionsMe, noteMention, passOwn, putReadStates, type ReadState } from './unread';
+import { acked, callsMe, noteMention, passOwn, putReadStates, type ReadState } from './unread';
 import { announcement, place } from './view';
 import { notify } from './notify';
 
@@ -17,12 +19,22 @@ type Place = { channel_id: string; guild_id?: string };
 type ReactionEvent = Place & { message_id: string; user_id: string; emoji: { id: string | null; name: string | null } };
 type Handler = (d: never) => void;
 
-function ready(d: { user: User; guilds: { id: string }[]; read_state?: { entries: ReadState[] } }): void {
+interface Ready {
+    user: User;
+    guilds: { id: string }[];
+    private_channels?: Channel[];
+    relationships?: Relationship[];
+    read_state?: { entries: ReadState[] };
+}
+function ready(d: Ready): void {
     me.value = d.user;
     seeUser(d.user);
     const mine = new Set(d.guilds.map((g) => g.id));
     guilds.value = new Map([...guilds.value].filter(([id]) => mine.has(id)));
     presences.value = new Map();
+    directs.value = new Map();
+    for (const channel of d.private_channels ?? []) putDirect(channel);
+    putRelationships(d.relationships ?? []);
     putReadStates(d.read_state?.entries ?? []);
     markAllStale();
 }
@@ -42,12 +54,18 @@ function guildDelete(d: { id: string; unavailable?: boolean }): void {
 }
 
 function channelPut(d: Channel): void {
-    const guild = guilds.value.get(d.guild_id ?? '');
+    if (!d.guild_id) return putDirect(d);
+    const guild = guilds.value.get(d.guild_id);
     if (guild) putIn(guild.channels, d.id, { ...guild.channels.value.get(d.id), ...d });
 }
 function channelDelete(d: Channel): void {
     const guild = guilds.value.get(d.guild_id ?? '');
-    if (guild) putIn(guild.channels, d.id, undefined);
+    putIn(guild ? guild.channels : directs, d.id, undefined);
+}
+function recipients(d: { channel_id: string; user: User }, here: boolean): void {
+    const channel = directs.value.get(d.channel_id);
+    const others = (channel?.recipients ?? []).filter((u) => u.id !== d.user.id);
+    if (channel) putDirect({ ...channel, recipients: here ? [...others, d.user] : others });
 }
 
 function rolePut(d: { guild_id: string; role: Role }): void {
@@ -90,8 +108,8 @@ function messageCreate(d: Message): void {
     seeUser(d.author);
     if (guild && d.member && !guild.members.value.has(d.author.id))
         putMembers(guild.id, [{ ...d.member, user: d.author } as Member]);
-    if (guild && channel && (!channel.last_message_id || isNewer(d.id, channel.last_message_id)))
-        putIn(guild.channels, channel.id, { ...channel, last_message_id: d.id });
+    if (channel && (!channel.last_message_id || isNewer(d.id, channel.last_message_id)))
+        putIn(guild ? guild.channels : directs, channel.id, { ...channel, last_message_id: d.id });
     stopTyping(d.channel_id, d.author.id);
     if (d.author.id === me.value?.id) {
         arrived(d);
@@ -100,9 +118,9 @@ function messageCreate(d: Message): void {
     }
     knownLog(d.channel_id)?.add(d);
     if (place.value.channel === d.channel_id) announcement.value = text.chat.announce(nameIn(guild, d.author), d.content || text.chat.aFile);
-    if (mentionsMe(d) && !isSeen(d.channel_id)) {
+    if (callsMe(d) && !isSeen(d.channel_id)) {
         noteMention(d.channel_id);
-        notify(nameIn(guild, d.author), channel?.name ?? '', d);
+        notify(nameIn(guild, d.author), channel ? titleOf(channel) : '', d);
     }
 }
 function messageUpdate(d: Message): void {
@@ -147,6 +165,11 @@ const handlers: Record<string, Handler> = {
     CHANNEL_CREATE: channelPut as Handler,
     CHANNEL_UPDATE: channelPut as Handler,
     CHANNEL_DELETE: channelDelete as Handler,
+    CHANNEL_RECIPIENT_ADD: ((d) => recipients(d, true)) as Handler,
+    CHANNEL_RECIPIENT_REMOVE: ((d) => recipients(d, false)) as Handler,
+    RELATIONSHIP_ADD: putRelationship as Handler,
+    RELATIONSHIP_UPDATE: putRelationship as Handler,
+    RELATIONSHIP_REMOVE: ((d: Relationship) => putIn(relationships, d.id, undefined)) as Handler,
     GUILD_ROLE_CREATE: rolePut as Handler,
     GUILD_ROLE_UPDATE: rolePut as Handler,
     GUILD_ROLE_DELETE: roleDelete as Handler,

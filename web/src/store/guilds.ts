@@ -72,10 +72,9 @@ export function guildOf(channelId: string | null): Guild | undefined {
     if (channelId) for (const guild of guilds.value.values()) if (guild.channels.value.has(channelId)) return guild;
     return undefined;
 }
-export const findChannel = (channelId: string | null): Channel | undefined =>
-    channelId ? guildOf(channelId)?.channels.value.get(channelId) : undefined;
 
-export const isText = (channel: Channel): boolean => channel.type === ChannelType.Text || channel.type === 5;
+const WRITTEN_IN = new Set<number>([ChannelType.Text, ChannelType.Direct, ChannelType.Group, 5]);
+export const isText = (channel: Channel): boolean => WRITTEN_IN.has(channel.type);
 
 const byPosition = (a: Channel, b: Channel): number =>
     Number(a.type === ChannelType.Voice) - Number(b.type === ChannelType.Voice) || a.position - b.position || (BigInt(a.id) < BigInt(b.id) ? -1 : 1);

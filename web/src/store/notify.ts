@@ -13,9 +13,9 @@ export async function setNotifying(on: boolean): Promise<void> {
 
 export function notify(author: string, channel: string, message: Message): void {
     if (!notifying.value) return;
-    const shown = new Notification(`${author} (#${channel})`, { body: message.content, tag: message.channel_id });
+    const shown = new Notification(channel.startsWith('#') ? `${author} (${channel})` : author, { body: message.content, tag: message.channel_id });
     shown.onclick = () => {
         window.focus();
-        if (message.guild_id) location.hash = `#/${message.guild_id}/${message.channel_id}`;
+        location.hash = `#/${message.guild_id ?? '@me'}/${message.channel_id}`;
     };
 }

@@ -1,6 +1,7 @@
 // What I may do, by the same computation as the server's: only to show or hide; the server decides.
 import type { Overwrite } from '../api/types';
-import { findChannel, guildOf, myMember, type Guild } from './guilds';
+import { directs, findChannel } from './directs';
+import { guildOf, myMember, type Guild } from './guilds';
 import { me } from './me';
 
 export const Permission = {
@@ -17,8 +18,10 @@ export const Permission = {
     Attach: 1n << 15n,
     History: 1n << 16n,
     TimeOut: 1n << 40n,
+    Pin: 1n << 51n,
 } as const;
 const ALL = ~0n;
+const IN_DIRECTS = Permission.View | Permission.Send | Permission.AddReactions | Permission.Attach | Permission.History | Permission.Pin;
 
 function baseOf(guild: Guild): bigint {
     const member = myMember(guild);
@@ -42,7 +45,7 @@ export const mayInGuild = (guild: Guild | undefined, permission: bigint): boolea
 
 export function mayIn(channelId: string, permission: bigint): boolean {
     const guild = guildOf(channelId);
-    if (!guild) return false;
+    if (!guild) return directs.value.has(channelId) && (IN_DIRECTS & permission) !== 0n;
     let bits = baseOf(guild);
     if (bits === ALL) return true;
     const roles = new Set(myMember(guild)?.roles ?? []);

@@ -4,9 +4,11 @@ import { setToken, whenRefused } from '../api/client';
 import * as api from '../api/routes';
 import { Gateway, type GatewayState } from '../gateway/connection';
 import { dispatch } from './dispatch';
+import { directs } from './directs';
 import { guilds } from './guilds';
 import { me, token } from './me';
 import { forgetLogs } from './messages';
+import { relationships } from './people';
 import { myStatus, presences, type Chosen } from './presence';
 import { save } from './storage';
 
@@ -42,6 +44,8 @@ function forget(): void {
     save('token', null);
     me.value = null;
     guilds.value = new Map();
+    directs.value = new Map();
+    relationships.value = new Map();
     presences.value = new Map();
     forgetLogs();
 }

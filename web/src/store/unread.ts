@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 import { ack, ackMany } from '../api/routes';
 import type { Channel, Message } from '../api/types';
+import { directs } from './directs';
 import { guildOf, guilds, isText, myMember, putIn, type Guild } from './guilds';
 import { me } from './me';
 import { idAt, isNewer } from './snowflake';
@@ -38,8 +39,9 @@ export function tellRead(): void {
         ackMany(all.slice(i, i + MANY).map(([channel_id, message_id]) => ({ channel_id, message_id, read_state_type: 0 }))).catch(() => {});
 }
 
+// Of a DM everything is for me.
 export const lastReadOf = (channelId: string): string =>
-    readUpTo.value.get(channelId) ?? idAt(guildOf(channelId)?.joinedAt ?? Date.now());
+    readUpTo.value.get(channelId) ?? (directs.value.has(channelId) ? '0' : idAt(guildOf(channelId)?.joinedAt ?? Date.now()));
 
 export function isUnread(channel: Channel): boolean {
     return isText(channel) && !!channel.last_message_id && isNewer(channel.last_message_id, lastReadOf(channel.id));
@@ -67,6 +69,8 @@ export function markGuildRead(guild: Guild): void {
     for (const c of guild.channels.value.values()) markRead(c.id, c.last_message_id);
 }
 
+// What counts as said to me: everything in a DM.
+export const callsMe = (message: Message): boolean => directs.value.has(message.channel_id) || mentionsMe(message);
 export function mentionsMe(message: Message): boolean {
     const guild = guildOf(message.channel_id);
     const mine = new Set(guild ? myMember(guild)?.roles : []);
@@ -82,8 +86,13 @@ export function mentionsIn(guild: Guild): number {
     for (const c of guild.channels.value.keys()) n += mentions.value.get(c) ?? 0;
     return n;
 }
-export function mentionsAll(): number {
+export function mentionsInDirects(): number {
     let n = 0;
+    for (const c of directs.value.keys()) n += mentions.value.get(c) ?? 0;
+    return n;
+}
+export function mentionsAll(): number {
+    let n = mentionsInDirects();
     for (const guild of guilds.value.values()) n += mentionsIn(guild);
     return n;
 }

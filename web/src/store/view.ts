@@ -1,11 +1,12 @@
-// What is on the screen. The address (#/guild/channel, #/invite/code) is the truth; opening a place changes it.
+// What is on the screen. The address (#/guild/channel, #/@me/channel, #/invite/code) is the truth; opening a place changes it.
 import { computed, signal } from '@preact/signals';
-import { findChannel, guilds, textChannelsOf } from './guilds';
+import { findChannel } from './directs';
+import { guilds, textChannelsOf } from './guilds';
 import { load, save } from './storage';
 
 export type Theme = 'auto' | 'light' | 'dark';
 export type Pane = 'nav' | 'chat' | 'members';
-export type DialogName = 'guild-new' | 'channel-new' | 'invite' | 'settings' | 'switcher' | 'keys' | 'pins' | 'channel-edit';
+export type DialogName = 'guild-new' | 'channel-new' | 'invite' | 'settings' | 'switcher' | 'keys' | 'pins' | 'channel-edit' | 'group' | 'group-name';
 
 export const place = signal<{ guild: string | null; channel: string | null }>({ guild: null, channel: null });
 export const invited = signal<string | null>(null); // code of an invite that was opened
@@ -18,8 +19,9 @@ export const compact = signal(load('compact', false));
 export const notice = signal<string | null>(null);
 export const announcement = signal(''); // what the live region says
 
+export const guildCount = computed(() => guilds.value.size);
 export const currentGuild = computed(() => (place.value.guild ? guilds.value.get(place.value.guild) : undefined));
-export const currentChannel = computed(() => findChannel(place.value.channel));
+export const currentChannel = computed(() => findChannel(place.value.channel)); // of a guild, or a DM
 
 export function setTheme(value: Theme): void {
     theme.value = value;
@@ -39,7 +41,9 @@ export function toggleMembers(): void {
 
 const lastChannels = load<Record<string, string>>('last-channels', {});
 
-export function openChannel(guildId: string, channelId: string): void {
+// guildId: null for a DM.
+export function openChannel(guildId: string | null, channelId: string): void {
+    if (guildId === null) return openDirect(channelId);
     lastChannels[guildId] = channelId;
     save('last-channels', lastChannels);
     pane.value = 'chat';
@@ -59,6 +63,11 @@ export function openGuild(guildId: string): void {
 export function openHome(): void {
     location.hash = '#/';
 }
+export function openDirect(channelId: string): void {
+    pane.value = 'chat';
+    location.hash = `#/@me/${channelId}`;
+}
+export const addressOf = (guildId: string | null, channelId: string): string => `#/${guildId ?? '@me'}/${channelId}`;
 
 export function followAddress(): void {
     const parts = location.hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decodeURIComponent);
@@ -66,7 +75,7 @@ export function followAddress(): void {
         invited.value = parts[1];
         return;
     }
-    place.value = { guild: parts[0] ?? null, channel: parts[1] ?? null };
+    place.value = { guild: parts[0] && parts[0] !== '@me' ? parts[0] : null, channel: parts[1] ?? null };
 }
 
 let noticeTimer: ReturnType<typeof setTimeout>;

@@ -1,6 +1,7 @@
 // A face made of the first letters of the name, on a colour that belongs to the id.
 import type { Status } from '../store/presence';
 import { text } from '../text';
+import { Icon } from './icons';
 
 const COLORS = ['#4653c4', '#2f7a4f', '#9a4f12', '#b03060', '#7d46b3', '#1f6f8b', '#8a6100', '#a83a32'];
 
@@ -11,11 +12,11 @@ export const initials = (name: string): string => {
 };
 export const colorOf = (id: string): string => COLORS[Number(BigInt(id) >> 22n) % COLORS.length]!;
 
-export function Avatar({ id, name, size = 40, status }: { id: string; name: string; size?: number; status?: Status }) {
+export function Avatar({ id, name, size = 40, status, group }: { id: string; name: string; size?: number; status?: Status; group?: boolean }) {
     return (
         <span class="avatar" style={{ width: `${size}px`, height: `${size}px`, fontSize: `${Math.round(size * 0.4)}px` }}>
             <span class="avatar-face" style={{ background: colorOf(id) }} aria-hidden="true">
-                {initials(name)}
+                {group ? <Icon name="people" size={Math.round(size * 0.6)} /> : initials(name)}
             </span>
             {status && <span class={`dot dot-${status}`} role="img" aria-label={text.members.status[status]} />}
         </span>

@@ -1,5 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
-import type { Channel } from '../api/types';
+import { ChannelType, type Channel } from '../api/types';
+import { isDirect, nameOfChannel, partnerOf, titleOf } from '../store/directs';
 import { nameIn, users, type Guild } from '../store/guilds';
 import { mayIn, Permission } from '../store/permissions';
 import { typing } from '../store/presence';
@@ -7,26 +8,36 @@ import { isUnread, lastReadOf } from '../store/unread';
 import { dialog, membersShown, pane, toggleMembers } from '../store/view';
 import { text } from '../text';
 import { Composer } from './composer';
+import { DirectFace } from './direct_list';
 import { addFiles } from './files';
 import { divider, editing, replying } from './follow';
 import { Icon, IconButton } from './icons';
 import { MessageList } from './message_list';
+import { openProfile } from './profile';
+
+function DirectTitle({ channel }: { channel: Channel }) {
+    const partner = partnerOf(channel);
+    const name = nameOfChannel(channel);
+    if (partner) return <><DirectFace channel={channel} size={26} /><button type="button" class="title" onClick={(e) => openProfile(partner.id, e.currentTarget)}><h2>{name}</h2></button></>;
+    return <><DirectFace channel={channel} size={26} /><button type="button" class="title" title={text.direct.rename} onClick={() => (dialog.value = { name: 'group-name', argument: channel.id })}><h2>{name}</h2></button></>;
+}
 
 function Header({ channel }: { channel: Channel }) {
+    const direct = isDirect(channel);
     return (
         <header class="chat-header">
             <IconButton icon="menu" class="phone-only" label={text.chat.showNav} onClick={() => (pane.value = 'nav')} />
-            <Icon name="hash" size={22} />
-            <h2>{channel.name}</h2>
+            {direct ? <DirectTitle channel={channel} /> : <><Icon name="hash" size={22} /><h2>{channel.name}</h2></>}
             {channel.topic && <p class="topic" title={channel.topic}>{channel.topic}</p>}
             <span class="spring" />
             <IconButton icon="pin" label={text.chat.pins} onClick={() => (dialog.value = { name: 'pins', argument: channel.id })} />
-            <IconButton icon="people" label={text.chat.showMembers} pressed={membersShown.value} onClick={toggleMembers} />
+            {direct && <IconButton icon="invite" label={text.direct.add} onClick={() => (dialog.value = { name: 'group', argument: channel.id })} />}
+            {channel.type !== ChannelType.Direct && <IconButton icon="people" label={text.chat.showMembers} pressed={membersShown.value} onClick={toggleMembers} />}
         </header>
     );
 }
 
-function Typing({ guild, channel }: { guild: Guild; channel: Channel }) {
+function Typing({ guild, channel }: { guild: Guild | undefined; channel: Channel }) {
     const ids = [...(typing.value.get(channel.id)?.keys() ?? [])];
     const names = ids.flatMap((id) => (users.has(id) ? [nameIn(guild, users.get(id)!)] : []));
     return (
@@ -64,7 +75,7 @@ function useDrop(channel: Channel) {
     };
 }
 
-export function Chat({ guild, channel }: { guild: Guild; channel: Channel }) {
+export function Chat({ guild, channel }: { guild: Guild | undefined; channel: Channel }) {
     const drop = useDrop(channel);
     useState(() => {
         divider.value = isUnread(channel) ? lastReadOf(channel.id) : null;
@@ -76,7 +87,7 @@ export function Chat({ guild, channel }: { guild: Guild; channel: Channel }) {
             <MessageList guild={guild} channel={channel} />
             <Composer guild={guild} channel={channel} />
             <Typing guild={guild} channel={channel} />
-            {drop.over && mayIn(channel.id, Permission.Send) && <div class="drop-veil">{text.composer.dropHere(channel.name)}</div>}
+            {drop.over && mayIn(channel.id, Permission.Send) && <div class="drop-veil">{text.composer.dropHere(titleOf(channel))}</div>}
         </main>
     );
 }

@@ -2,7 +2,9 @@
 import type { RefObject } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { searchMembers } from '../api/routes';
+import type { Channel, User } from '../api/types';
 import { nameIn, putMembers, textChannelsOf, type Guild } from '../store/guilds';
+import { me } from '../store/me';
 import { text } from '../text';
 import { findEmoji } from './emoji';
 
@@ -14,30 +16,37 @@ interface Suggestion {
 const SHOWN_MAX = 8;
 const WORD = /(?:^|\s)([@#:])([\p{L}\p{N}_.+-]{0,32})$/u;
 
-function membersLike(guild: Guild, query: string): Suggestion[] {
-    const found = [...guild.members.value.values()].filter((m) => [nameIn(guild, m.user), m.user.username].some((n) => n.toLowerCase().includes(query)));
+const usersIn = (guild: Guild | undefined, channel: Channel): User[] =>
+    guild ? [...guild.members.value.values()].map((m) => m.user) : [...(channel.recipients ?? []), me.value!];
+
+function usersLike(guild: Guild | undefined, channel: Channel, query: string): Suggestion[] {
+    const found = usersIn(guild, channel).filter((u) => [nameIn(guild, u), u.username].some((n) => n.toLowerCase().includes(query)));
     const rank = (n: string): number => (n.toLowerCase().startsWith(query) ? 0 : 1);
-    found.sort((a, b) => rank(nameIn(guild, a.user)) - rank(nameIn(guild, b.user)));
-    return found.slice(0, SHOWN_MAX).map((m) => ({ label: `@${nameIn(guild, m.user)}`, detail: m.user.username, insert: `<@${m.user.id}> ` }));
+    found.sort((a, b) => rank(nameIn(guild, a)) - rank(nameIn(guild, b)));
+    return found.slice(0, SHOWN_MAX).map((u) => ({ label: `@${nameIn(guild, u)}`, detail: u.username, insert: `<@${u.id}> ` }));
+}
+function rolesLike(guild: Guild | undefined, query: string): Suggestion[] {
+    const roles = [...(guild?.roles.value.values() ?? [])].filter((r) => r.id !== guild!.id && r.mentionable && r.name.toLowerCase().includes(query));
+    return roles.map((r) => ({ label: `@${r.name}`, detail: text.composer.role, insert: `<@&${r.id}> ` }));
 }
 
-function suggest(guild: Guild, kind: string, query: string): Suggestion[] {
+function suggest(guild: Guild | undefined, channel: Channel, kind: string, query: string): Suggestion[] {
     const q = query.toLowerCase();
-    if (kind === '@') return membersLike(guild, q);
-    if (kind === '#') return textChannelsOf(guild).filter((c) => c.name.toLowerCase().includes(q)).slice(0, SHOWN_MAX).map((c) => ({ label: `#${c.name}`, insert: `<#${c.id}> ` }));
+    if (kind === '@') return [...usersLike(guild, channel, q), ...rolesLike(guild, q)].slice(0, SHOWN_MAX);
+    if (kind === '#') return !guild ? [] : textChannelsOf(guild).filter((c) => c.name.toLowerCase().includes(q)).slice(0, SHOWN_MAX).map((c) => ({ label: `#${c.name}`, insert: `<#${c.id}> ` }));
     return q.length < 2 ? [] : findEmoji(q, SHOWN_MAX).map((e) => ({ label: `${e.char} :${e.words[0]}:`, insert: `${e.char} ` }));
 }
 
-export function useCompletion(guild: Guild, area: RefObject<HTMLTextAreaElement | null>, content: string, setContent: (value: string) => void) {
+export function useCompletion(guild: Guild | undefined, channel: Channel, area: RefObject<HTMLTextAreaElement | null>, content: string, setContent: (value: string) => void) {
     const [chosen, setChosen] = useState(0);
     const [dismissed, setDismissed] = useState('');
     const caret = area.current?.selectionStart ?? content.length;
     const word = WORD.exec(content.slice(0, caret));
-    const list = word && dismissed !== word[0] ? suggest(guild, word[1]!, word[2]!) : [];
+    const list = word && dismissed !== word[0] ? suggest(guild, channel, word[1]!, word[2]!) : [];
     useEffect(() => setChosen(0), [word?.[0]]);
     // A large server's members are not all here: those of this name are asked for.
     useEffect(() => {
-        if (!guild.large || word?.[1] !== '@' || !word[2]) return;
+        if (!guild?.large || word?.[1] !== '@' || !word[2]) return;
         const timer = setTimeout(() => searchMembers(guild.id, word[2]!).then((found) => putMembers(guild.id, found), () => {}), 250);
         return () => clearTimeout(timer);
     }, [word?.[0]]);

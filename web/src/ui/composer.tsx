@@ -1,10 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { tellTyping } from '../api/routes';
 import type { Channel } from '../api/types';
+import { partnerOf, titleOf } from '../store/directs';
 import { nameIn, type Guild } from '../store/guilds';
 import { me } from '../store/me';
 import { logOf } from '../store/messages';
 import { post } from '../store/outbox';
+import { isBlocked } from '../store/people';
 import { mayIn, Permission } from '../store/permissions';
 import { markRead } from '../store/unread';
 import { text } from '../text';
@@ -39,7 +41,7 @@ function Preview({ file, onRemove }: { file: File; onRemove: () => void }) {
     );
 }
 
-function Replying({ guild, ping, setPing }: { guild: Guild; ping: boolean; setPing: (on: boolean) => void }) {
+function Replying({ guild, ping, setPing }: { guild: Guild | undefined; ping: boolean; setPing: (on: boolean) => void }) {
     const to = replying.value;
     if (!to) return null;
     return (
@@ -51,7 +53,7 @@ function Replying({ guild, ping, setPing }: { guild: Guild; ping: boolean; setPi
     );
 }
 
-export function Composer({ guild, channel }: { guild: Guild; channel: Channel }) {
+export function Composer({ guild, channel }: { guild: Guild | undefined; channel: Channel }) {
     const [content, setContentState] = useState(() => draftOf(channel.id));
     const [ping, setPing] = useState(true);
     const area = useRef<HTMLTextAreaElement>(null);
@@ -62,14 +64,17 @@ export function Composer({ guild, channel }: { guild: Guild; channel: Channel })
         setContentState(value);
         keepDraft(channel.id, value);
     };
-    const completion = useCompletion(guild, area, content, setContent);
+    const completion = useCompletion(guild, channel, area, content, setContent);
     useEffect(() => {
         fit(area.current!);
         if (matchMedia('(hover: hover)').matches) area.current!.focus();
     }, []);
     useEffect(() => fit(area.current!), [content]);
 
-    if (!mayIn(channel.id, Permission.Send)) return <p class="composer forbidden">{text.composer.forbidden}<textarea ref={area} hidden /></p>;
+    const partner = partnerOf(channel);
+    const blocked = !!partner && isBlocked(partner.id);
+    const title = titleOf(channel);
+    if (blocked || !mayIn(channel.id, Permission.Send)) return <p class="composer forbidden">{blocked ? text.composer.blocked : text.composer.forbidden}<textarea ref={area} hidden /></p>;
 
     const submit = (): void => {
         const body = withEmoji(content.trim());
@@ -116,8 +121,8 @@ export function Composer({ guild, channel }: { guild: Guild; channel: Channel })
                     ref={area}
                     rows={1}
                     value={content}
-                    aria-label={text.composer.label(channel.name)}
-                    placeholder={text.composer.label(channel.name)}
+                    aria-label={text.composer.label(title)}
+                    placeholder={text.composer.label(title)}
                     {...completion.aria}
                     onInput={(e) => input(e.currentTarget.value)}
                     onKeyDown={press}

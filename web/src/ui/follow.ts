@@ -19,7 +19,7 @@ export function goToPresent(): void {
     if (!log.atEnd.value) void log.open();
 }
 
-export function jumpTo(guildId: string, channelId: string, messageId: string): void {
+export function jumpTo(guildId: string | null, channelId: string, messageId: string): void {
     if (place.value.channel !== channelId) openChannel(guildId, channelId);
     const log = logOf(channelId);
     target.value = { id: messageId, align: 'center' };

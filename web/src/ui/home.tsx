@@ -1,25 +1,18 @@
-import { guilds, nameOfUser, type Guild } from '../store/guilds';
-import { me } from '../store/me';
-import { dialog, pane } from '../store/view';
+// A server without a channel that could be shown.
+import { pane } from '../store/view';
 import { text } from '../text';
-import { IconButton } from './icons';
+import { Icon, IconButton } from './icons';
 
-export function Home({ guild }: { guild: Guild | undefined }) {
+export function EmptyGuild() {
     return (
         <main class="home">
             <header class="chat-header">
                 <IconButton icon="menu" class="phone-only" label={text.chat.showNav} onClick={() => (pane.value = 'nav')} />
             </header>
             <div class="home-body">
-                {guild ? (
-                    <p>{text.channel.none}</p>
-                ) : (
-                    <>
-                        <h1>{text.home.title(nameOfUser(me.value!))}</h1>
-                        <p>{guilds.value.size ? text.home.some : text.home.none}</p>
-                        <button type="button" class="primary" onClick={() => (dialog.value = { name: 'guild-new' })}>{text.rail.add}</button>
-                    </>
-                )}
+                <Icon name="hash" size={56} />
+                <h1>{text.channel.none}</h1>
+                <p>{text.home.noChannel}</p>
             </div>
         </main>
     );

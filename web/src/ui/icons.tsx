@@ -21,6 +21,15 @@ const PATHS = {
     down: 'M12 5v14M6 13l6 6 6-6',
     download: 'M12 4v11M7 11l5 5 5-5M5 20h14',
     copy: 'M9 9h10v11H9V9M6 15H5V4h10v1',
+    check: 'M5 13l4 4L19 7',
+    message: 'M4 5h16v11H11l-5 4v-4H4V5',
+    search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14M16 16l5 5',
+    bell: 'M6 17V11a6 6 0 0 1 12 0v6l2 2H4l2-2M10 21h4',
+    mute: 'M6 17V11a6 6 0 0 1 9-5.200M18 11v6l2 2H8M10 21h4M3 3l18 18',
+    back: 'M15 5l-7 7 7 7',
+    up: 'M12 19V5M6 11l6-6 6 6',
+    shield: 'M12 3l8 3v6c0 5-3.500 7.500-8 9-4.500-1.500-8-4-8-9V6l8-3',
+    lock: 'M6 11h12v9H6v-9M8.500 11V8a3.500 3.500 0 0 1 7 0v3',
     clock: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M12 7v5l3 2',
 } as const;
 export type IconName = keyof typeof PATHS;

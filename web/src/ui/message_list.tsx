@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import type { Channel, Message } from '../api/types';
+import { isDirect, nameOfChannel, partnerOf, titleOf } from '../store/directs';
 import type { Guild } from '../store/guilds';
 import { logOf, type Log } from '../store/messages';
 import { outbox } from '../store/outbox';
@@ -11,6 +12,7 @@ import { gatewayState } from '../store/session';
 import { pane } from '../store/view';
 import { text } from '../text';
 import { Anchor } from './anchor';
+import { Avatar } from './avatar';
 import { active, divider, goToPresent, jumpTo, presentAsked, target } from './follow';
 import { Icon } from './icons';
 import { MessageRow } from './message_row';
@@ -34,7 +36,7 @@ interface Cached {
 }
 
 // The same element for the same message: Preact then leaves the row alone.
-function useRows(guild: Guild): (m: Message, compact: boolean) => JSX.Element {
+function useRows(guild: Guild | undefined): (m: Message, compact: boolean) => JSX.Element {
     const cache = useRef(new Map<string, Cached>());
     const used = new Map<string, Cached>();
     useEffect(() => void (cache.current = used));
@@ -84,19 +86,31 @@ function useLoaded(log: Log): void {
     }, [log, live, log.stale]);
 }
 
-function FreshBar({ log, guild, channel }: { log: Log; guild: Guild; channel: Channel }) {
+function FreshBar({ log, guild, channel }: { log: Log; guild: Guild | undefined; channel: Channel }) {
     const since = divider.value;
     const first = log.rows.value[0];
     if (!since || !first || !isNewer(first.id, since) || log.atStart.value) return null;
     return (
         <div class="fresh-bar">
-            <button type="button" onClick={() => jumpTo(guild.id, channel.id, since)}>{text.chat.freshCount(relativeTime(timeOf(since)))}</button>
+            <button type="button" onClick={() => jumpTo(guild?.id ?? null, channel.id, since)}>{text.chat.freshCount(relativeTime(timeOf(since)))}</button>
             <button type="button" onClick={() => { divider.value = null; markRead(channel.id, channel.last_message_id); }}>{text.chat.markRead}</button>
         </div>
     );
 }
 
-export function MessageList({ guild, channel }: { guild: Guild; channel: Channel }) {
+function Begin({ channel }: { channel: Channel }) {
+    const partner = partnerOf(channel);
+    const name = nameOfChannel(channel);
+    return (
+        <div class="log-begin">
+            {partner ? <Avatar id={partner.id} name={name} size={72} /> : <span class="begin-icon"><Icon name={isDirect(channel) ? 'people' : 'hash'} size={36} /></span>}
+            <h3>{isDirect(channel) ? name : text.chat.title(titleOf(channel))}</h3>
+            <p>{partner ? text.chat.beginDirect(name) : channel.topic || text.chat.begin(titleOf(channel))}</p>
+        </div>
+    );
+}
+
+export function MessageList({ guild, channel }: { guild: Guild | undefined; channel: Channel }) {
     const log = logOf(channel.id);
     const scroller = useRef<HTMLDivElement>(null);
     const list = useRef<HTMLOListElement>(null);
@@ -184,20 +198,14 @@ export function MessageList({ guild, channel }: { guild: Guild; channel: Channel
             <FreshBar log={log} guild={guild} channel={channel} />
             <div class="log-scroll" ref={scroller} onScroll={look} tabIndex={-1} data-keys>
                 <div class="log-fill" />
-                {log.atStart.value && (
-                    <div class="log-begin">
-                        <span class="begin-icon"><Icon name="hash" size={36} /></span>
-                        <h3>{text.chat.title(channel.name)}</h3>
-                        <p>{channel.topic || text.chat.begin(channel.name)}</p>
-                    </div>
-                )}
+                {log.atStart.value && <Begin channel={channel} />}
                 {log.failed.value && (
                     <p class="log-note" role="alert">
                         {text.chat.failed} <button type="button" class="link" onClick={() => void (rows.length ? log.older() : log.open())}>{text.chat.retry}</button>
                     </p>
                 )}
                 {!rows.length && log.loading.value && <p class="log-note" role="status">{text.chat.loading}</p>}
-                <ol ref={list} class="messages" aria-label={text.chat.messages(channel.name)} onKeyDown={walkRows} onMouseLeave={() => (active.value = null)}>
+                <ol ref={list} class="messages" aria-label={text.chat.messages(titleOf(channel))} onKeyDown={walkRows} onMouseLeave={() => (active.value = null)}>
                     {drawRows(rows, row, divider.value)}
                     {atEnd && mine.map((o) => <OutgoingRow key={o.nonce} out={o} />)}
                 </ol>

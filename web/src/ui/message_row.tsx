@@ -1,12 +1,14 @@
 import { useComputed } from '@preact/signals';
+import { useState } from 'preact/hooks';
 import { deleteMessage, pin, react, unpin } from '../api/routes';
 import type { Message } from '../api/types';
-import { colorIn, nameIn, type Guild } from '../store/guilds';
+import { colorIn, nameIn, nameOfUser, type Guild } from '../store/guilds';
 import { me } from '../store/me';
+import { isBlocked } from '../store/people';
 import { mayIn, Permission } from '../store/permissions';
 import { timeOf } from '../store/snowflake';
 import { markUnread, mentionsMe } from '../store/unread';
-import { tell } from '../store/view';
+import { addressOf, tell } from '../store/view';
 import { reason, text } from '../text';
 import { Attachments, Embeds } from './attachments';
 import { Avatar } from './avatar';
@@ -38,18 +40,18 @@ export async function remove(m: Message, sure: boolean): Promise<void> {
     if (sure || (await confirm(text.message.removeTitle, text.message.removeSure, m.content))) attempt(deleteMessage(m.channel_id, m.id));
 }
 
-function moreMenu(anchor: Element, guild: Guild, m: Message): void {
-    const moderator = mayIn(m.channel_id, Permission.ManageMessages);
-    const link = `${location.origin}/#/${guild.id}/${m.channel_id}/${m.id}`;
+function moreMenu(anchor: Element, guild: Guild | undefined, m: Message): void {
+    const pins = mayIn(m.channel_id, Permission.ManageMessages | Permission.Pin);
+    const link = `${location.origin}/${addressOf(guild?.id ?? null, m.channel_id)}/${m.id}`;
     openMenu(anchor, text.message.actions, [
-        moderator && { label: m.pinned ? text.message.unpin : text.message.pin, onPick: () => attempt((m.pinned ? unpin : pin)(m.channel_id, m.id)) },
+        pins && { label: m.pinned ? text.message.unpin : text.message.pin, onPick: () => attempt((m.pinned ? unpin : pin)(m.channel_id, m.id)) },
         { label: text.message.copyLink, onPick: () => attempt(navigator.clipboard.writeText(link).then(() => tell(text.message.copied))) },
         { label: text.message.unread, onPick: () => { attempt(markUnread(m.channel_id, m.id)); divider.value = String(BigInt(m.id) - 1n); } },
         canDelete(m) && { label: text.message.remove, danger: true, onPick: () => void remove(m, false) },
     ]);
 }
 
-function Actions({ guild, m }: { guild: Guild; m: Message }) {
+function Actions({ guild, m }: { guild: Guild | undefined; m: Message }) {
     return (
         <div class="actions" role="toolbar" aria-label={text.message.actions}>
             {mayIn(m.channel_id, Permission.AddReactions) && <IconButton icon="smile" size={18} label={text.message.react} onClick={(e) => openPicker(e.currentTarget, (c) => attempt(react(m.channel_id, m.id, c, true)))} />}
@@ -61,12 +63,12 @@ function Actions({ guild, m }: { guild: Guild; m: Message }) {
     );
 }
 
-function ReplyPreview({ guild, m }: { guild: Guild; m: Message }) {
+function ReplyPreview({ guild, m }: { guild: Guild | undefined; m: Message }) {
     const to = m.referenced_message;
     if (m.type !== 19) return null;
     if (!to) return <div class="reply-preview"><em>{text.chat.gone}</em></div>;
     return (
-        <button type="button" class="reply-preview" onClick={() => jumpTo(guild.id, m.channel_id, to.id)}>
+        <button type="button" class="reply-preview" onClick={() => jumpTo(guild?.id ?? null, m.channel_id, to.id)}>
             <Avatar id={to.author.id} name={nameIn(guild, to.author)} size={16} />
             <strong style={{ color: colorIn(guild, to.author.id) }}>{nameIn(guild, to.author)}</strong>
             <span class="reply-text">{to.content || text.chat.file}</span>
@@ -74,9 +76,23 @@ function ReplyPreview({ guild, m }: { guild: Guild; m: Message }) {
     );
 }
 
+// What a message without a person's words tells of.
+function systemText(m: Message): string | null {
+    const of = m.mentions[0];
+    const name = of ? nameOfUser(of) : '';
+    switch (m.type) {
+        case 1: return text.chat.added(name);
+        case 2: return of?.id === m.author.id ? text.chat.left : text.chat.removed(name);
+        case 4: return text.chat.renamed(m.content);
+        case 6: return text.chat.pinned;
+        case 7: return text.chat.joined;
+        default: return null;
+    }
+}
+
 function Content({ m }: { m: Message }) {
-    if (m.type === 7) return <em class="system">{text.chat.joined}</em>;
-    if (m.type === 6) return <em class="system">{text.chat.pinned}</em>;
+    const system = systemText(m);
+    if (system) return <em class="system">{system}</em>;
     return (
         <>
             {m.content && <Markdown source={m.content} />}
@@ -85,7 +101,7 @@ function Content({ m }: { m: Message }) {
     );
 }
 
-const keysOf = (guild: Guild, m: Message): Record<string, (e: KeyboardEvent) => void> => ({
+const keysOf = (guild: Guild | undefined, m: Message): Record<string, (e: KeyboardEvent) => void> => ({
     e: () => canEdit(m) && (editing.value = m.id),
     r: () => startReply(m),
     '+': (e) => openPicker(e.currentTarget as Element, (c) => toggle(m, c)),
@@ -93,11 +109,19 @@ const keysOf = (guild: Guild, m: Message): Record<string, (e: KeyboardEvent) => 
     Enter: (e) => moreMenu(e.currentTarget as Element, guild, m),
 });
 
-export function MessageRow({ guild, message: m, compact }: { guild: Guild; message: Message; compact: boolean }) {
+export function MessageRow({ guild, message: m, compact }: { guild: Guild | undefined; message: Message; compact: boolean }) {
     const isActive = useComputed(() => active.value === m.id).value;
     const isEdited = useComputed(() => editing.value === m.id).value;
+    const isFolded = useComputed(() => isBlocked(m.author.id)).value;
+    const [unfolded, unfold] = useState(false);
     const name = nameIn(guild, m.author);
     const ms = timeOf(m.id);
+    if (isFolded && !unfolded)
+        return (
+            <li class="message folded" data-id={m.id} tabIndex={-1}>
+                <span class="message-main">{text.chat.blocked} <button type="button" class="link" onClick={() => unfold(true)}>{text.chat.showBlocked}</button></span>
+            </li>
+        );
     const show = (): void => void (active.value = m.id);
     const profile = (e: MouseEvent): void => openProfile(m.author.id, e.currentTarget as Element);
     const press = (e: KeyboardEvent): void => {

@@ -1,6 +1,8 @@
-import { ban, kick, timeOut } from '../api/routes';
+import { ban, kick, relate, timeOut, unrelate } from '../api/routes';
+import { RelationshipType } from '../api/types';
 import { nameIn, nameOfUser, users, type Guild } from '../store/guilds';
 import { me } from '../store/me';
+import { typeOf } from '../store/people';
 import { mayInGuild, Permission } from '../store/permissions';
 import { statusOf } from '../store/presence';
 import { timeOf } from '../store/snowflake';
@@ -9,8 +11,10 @@ import { reason, text } from '../text';
 import { Avatar } from './avatar';
 import { insertInComposer } from './composer_text';
 import { confirm } from './dialogs/confirm';
+import { block, unfriend } from './friends';
 import { closePopover, openPopover } from './popover';
 import { dayOf } from './time';
+import { writeTo } from './write_to';
 
 const TIME_OUT_MS = 10 * 60_000;
 
@@ -39,6 +43,31 @@ function Moderation({ guild, id, name }: { guild: Guild; id: string; name: strin
     );
 }
 
+// What I have with them, and what could come of it.
+function Relation({ id }: { id: string }) {
+    const user = users.get(id)!;
+    if (id === me.value?.id || user.bot) return null;
+    const type = typeOf(id);
+    const then = (work: Promise<unknown>): void => {
+        closePopover();
+        work.catch((e: unknown) => tell(reason(e)));
+    };
+    const next: Record<number, [string, () => Promise<unknown>]> = {
+        0: [text.friends.add, () => relate(id, 1)],
+        [RelationshipType.Friend]: [text.friends.remove, () => unfriend(user)],
+        [RelationshipType.Incoming]: [text.friends.acceptIt, () => relate(id, 1)],
+        [RelationshipType.Outgoing]: [text.friends.cancelIt, () => unrelate(id)],
+        [RelationshipType.Blocked]: [text.friends.unblock, () => unrelate(id)],
+    };
+    const [label, act] = next[type] ?? next[0]!;
+    return (
+        <div class="profile-row">
+            <button type="button" onClick={() => then(act())}>{label}</button>
+            {type !== RelationshipType.Blocked && <button type="button" class="danger" onClick={() => then(block(user))}>{text.friends.block}</button>}
+        </div>
+    );
+}
+
 function Profile({ id }: { id: string }) {
     const user = users.get(id)!;
     const guild = currentGuild.value;
@@ -56,7 +85,11 @@ function Profile({ id }: { id: string }) {
                 {member?.joined_at && <><dt>{text.members.since}</dt><dd>{dayOf(Date.parse(member.joined_at))}</dd></>}
                 {roles.length > 0 && <><dt>{text.members.roles}</dt><dd>{roles.map((r) => r.name).join(', ')}</dd></>}
             </dl>
-            <button type="button" onClick={() => { closePopover(false); insertInComposer(`<@${id}> `); }}>{text.members.mention}</button>
+            <div class="profile-row">
+                {id !== me.value?.id && <button type="button" class="primary" onClick={() => { closePopover(false); writeTo(id).catch((e: unknown) => tell(reason(e))); }}>{text.members.message}</button>}
+                <button type="button" onClick={() => { closePopover(false); insertInComposer(`<@${id}> `); }}>{text.members.mention}</button>
+            </div>
+            <Relation id={id} />
             {guild && member && <Moderation guild={guild} id={id} name={name} />}
         </div>
     );

@@ -1,5 +1,6 @@
 import { guilds, type Guild } from '../store/guilds';
-import { isGuildUnread, mentionsIn } from '../store/unread';
+import { requests } from '../store/people';
+import { isGuildUnread, mentionsIn, mentionsInDirects } from '../store/unread';
 import { dialog, openGuild, openHome, place } from '../store/view';
 import { text } from '../text';
 import { colorOf, initials } from './avatar';
@@ -16,19 +17,24 @@ function Server({ guild }: { guild: Guild }) {
                 <span aria-hidden="true">{initials(name)}</span>
                 <span class="visually-hidden">{text.rail.server(name, unread, mentions)}</span>
             </button>
-            {mentions > 0 && <span class="badge" aria-hidden="true">{mentions > 99 ? '99+' : mentions}</span>}
+            <Badge count={mentions} />
         </li>
     );
 }
 
+const Badge = ({ count }: { count: number }) => (count ? <span class="badge" aria-hidden="true">{count > 99 ? '99+' : count}</span> : null);
+
 export function Rail() {
+    const calls = mentionsInDirects() + requests.value;
+    const home = text.rail.server(text.rail.home, false, calls);
     return (
         <nav class="rail" aria-label={text.rail.label}>
             <ul>
                 <li class="server" data-open={!place.value.guild}>
-                    <button type="button" class="tool" aria-label={text.rail.home} title={text.rail.home} aria-current={place.value.guild ? undefined : 'page'} onClick={openHome}>
+                    <button type="button" class="tool" aria-label={home} title={text.rail.home} aria-current={place.value.guild ? undefined : 'page'} onClick={openHome}>
                         <Icon name="home" size={22} />
                     </button>
+                    <Badge count={calls} />
                 </li>
                 {[...guilds.value.values()].map((g) => <Server key={g.id} guild={g} />)}
                 <li class="server">

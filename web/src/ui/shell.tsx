@@ -1,16 +1,19 @@
 // The frame around everything once somebody is signed in: banner, rail, channels, chat, members.
 import { useEffect, useState } from 'preact/hooks';
-import { guilds } from '../store/guilds';
+import { ChannelType, type Channel } from '../api/types';
+import { isDirect } from '../store/directs';
+import { guilds, isText, type Guild } from '../store/guilds';
 import { me } from '../store/me';
 import { gatewayState, reconnectNow, retryAt } from '../store/session';
 import { channelToOpen, currentChannel, currentGuild, membersShown, pane, place } from '../store/view';
-import { isText } from '../store/guilds';
 import { text } from '../text';
 import { Chat } from './chat';
-import { Home } from './home';
+import { Friends } from './friends';
+import { EmptyGuild } from './home';
 import { handleShortcut } from './shortcuts';
 import { MemberList } from './members';
 import { Rail } from './rail';
+import { Recipients } from './recipients';
 import { Sidebar } from './sidebar';
 
 function Banner() {
@@ -52,6 +55,11 @@ function useValidPlace(): void {
     }, [gone, guild, channel, size]);
 }
 
+function Middle({ guild, channel }: { guild: Guild | undefined; channel: Channel | undefined }) {
+    if (channel && isText(channel) && !!guild !== isDirect(channel)) return <Chat key={channel.id} guild={guild} channel={channel} />;
+    return guild || place.value.guild ? <EmptyGuild /> : <Friends />;
+}
+
 export function Shell() {
     useValidPlace();
     useEffect(() => {
@@ -60,6 +68,8 @@ export function Shell() {
     }, []);
     const channel = currentChannel.value;
     const guild = currentGuild.value;
+    const group = !guild && channel?.type === ChannelType.Group ? channel : undefined;
+    const hasList = !!guild || !!group;
     if (!me.value)
         return (
             <main class="splash" aria-busy="true">
@@ -68,14 +78,15 @@ export function Shell() {
             </main>
         );
     return (
-        <div class="shell" data-pane={pane.value} data-members={membersShown.value && !!guild}>
+        <div class="shell" data-pane={pane.value} data-members={membersShown.value && hasList}>
             <Banner />
             <div class="nav">
                 <Rail />
                 <Sidebar guild={guild} />
             </div>
-            {guild && channel && isText(channel) ? <Chat key={channel.id} guild={guild} channel={channel} /> : <Home guild={guild} />}
+            <Middle guild={guild} channel={channel} />
             {guild && <MemberList guild={guild} />}
+            {group && <Recipients channel={group} />}
             {pane.value !== 'chat' && <div class="scrim" onClick={() => (pane.value = 'chat')} />}
         </div>
     );

@@ -1,20 +1,22 @@
 // Keys that work everywhere. `text.keys` tells people of them.
-import { guilds, textChannelsOf } from '../store/guilds';
+import type { Channel } from '../api/types';
+import { directList } from '../store/directs';
+import { guilds, textChannelsOf, type Guild } from '../store/guilds';
 import { isUnread, markRead } from '../store/unread';
 import { currentChannel, currentGuild, dialog, openChannel, pane } from '../store/view';
 import { divider, goToPresent } from './follow';
 
 function step(by: number, unreadOnly: boolean): void {
-    const all = unreadOnly
-        ? [...guilds.value.values()].flatMap((g) => textChannelsOf(g).map((c) => ({ g, c })))
+    const all: { g: Guild | null; c: Channel }[] = unreadOnly
+        ? [...directList.value.map((c) => ({ g: null, c })), ...[...guilds.value.values()].flatMap((g) => textChannelsOf(g).map((c) => ({ g, c })))]
         : currentGuild.value
           ? textChannelsOf(currentGuild.value).map((c) => ({ g: currentGuild.value!, c }))
-          : [];
+          : directList.value.map((c) => ({ g: null, c }));
     const at = all.findIndex((x) => x.c.id === currentChannel.value?.id);
     for (let i = 1; i <= all.length; i++) {
         const next = all[(((at + by * i) % all.length) + all.length) % all.length]!;
         if (unreadOnly && !isUnread(next.c)) continue;
-        openChannel(next.g.id, next.c.id);
+        openChannel(next.g?.id ?? null, next.c.id);
         return;
     }
 }

@@ -10,6 +10,7 @@ import { isUnread, markGuildRead, mentions } from '../store/unread';
 import { dialog, openChannel, openHome, place, tell } from '../store/view';
 import { reason, text } from '../text';
 import { Avatar } from './avatar';
+import { DirectList } from './direct_list';
 import { confirm } from './dialogs/confirm';
 import { Icon, IconButton } from './icons';
 import { openMenu } from './popover';
@@ -119,10 +120,7 @@ export function Sidebar({ guild }: { guild: Guild | undefined }) {
                     </nav>
                 </>
             ) : (
-                <>
-                    <header><span class="guild-name"><h1>{text.name}</h1></span></header>
-                    <div class="channels" />
-                </>
+                <DirectList />
             )}
             <MePanel />
         </div>

@@ -1,6 +1,7 @@
 import { createChannel, deleteChannel, editChannel } from '../../api/routes';
 import { ChannelType } from '../../api/types';
-import { findChannel, putIn, sectionsOf } from '../../store/guilds';
+import { findChannel } from '../../store/directs';
+import { putIn, sectionsOf } from '../../store/guilds';
 import { currentGuild, openChannel } from '../../store/view';
 import { text } from '../../text';
 import { confirm } from './confirm';

@@ -4,6 +4,7 @@ import { me } from '../../store/me';
 import { dialog, type DialogName } from '../../store/view';
 import { ChannelEdit, ChannelNew } from './channel_new';
 import { Confirm } from './confirm';
+import { Group, GroupName } from './group';
 import { GuildNew } from './guild_new';
 import { InviteDialog } from './invite';
 import { Invited } from './invited';
@@ -20,6 +21,8 @@ const DIALOGS: Record<DialogName, (argument?: string) => JSX.Element> = {
     settings: () => <Settings />,
     switcher: () => <Switcher />,
     keys: () => <Keys />,
+    group: (channel) => <Group channel={channel} />,
+    'group-name': (id) => <GroupName id={id ?? ''} />,
     pins: (channel) => <Pins channel={channel ?? ''} />,
 };
 

@@ -21,7 +21,7 @@ export function Pins({ channel }: { channel: string }) {
                 {list?.map((m) => (
                     <li key={m.id}>
                         <div><strong>{nameIn(guild, m.author)}</strong><br /><Markdown source={m.content || text.chat.file} /></div>
-                        {guild && <button type="button" onClick={() => { closeDialog(); jumpTo(guild.id, channel, m.id); }}>{text.chat.jump}</button>}
+                        <button type="button" onClick={() => { closeDialog(); jumpTo(guild?.id ?? null, channel, m.id); }}>{text.chat.jump}</button>
                     </li>
                 ))}
             </ul>

@@ -1,8 +1,12 @@
 import { useState } from 'preact/hooks';
-import { guilds, textChannelsOf } from '../../store/guilds';
+import { RelationshipType } from '../../api/types';
+import { directList, directWith, nameOfChannel, titleOf } from '../../store/directs';
+import { guilds, nameOfUser, textChannelsOf } from '../../store/guilds';
+import { ofType } from '../../store/people';
 import { isUnread } from '../../store/unread';
-import { openChannel, openGuild } from '../../store/view';
+import { openChannel, openDirect, openGuild } from '../../store/view';
 import { text } from '../../text';
+import { writeTo } from '../write_to';
 import { closeDialog, Dialog } from './dialog';
 
 interface Goal {
@@ -24,6 +28,11 @@ function goals(query: string): Goal[] {
         for (const c of textChannelsOf(g))
             if (c.name.toLowerCase().includes(q)) out.push({ key: c.id, label: `#${c.name}`, detail: name, weight: weigh(c.name, isUnread(c)), go: () => openChannel(g.id, c.id) });
     }
+    for (const c of directList.value)
+        if (nameOfChannel(c).toLowerCase().includes(q)) out.push({ key: c.id, label: titleOf(c), detail: text.direct.label, weight: weigh(nameOfChannel(c), isUnread(c)), go: () => openDirect(c.id) });
+    for (const r of ofType(RelationshipType.Friend))
+        if (r.user && !directWith(r.id) && nameOfUser(r.user).toLowerCase().includes(q))
+            out.push({ key: r.id, label: `@${nameOfUser(r.user)}`, detail: text.friends.title, weight: weigh(nameOfUser(r.user), false), go: () => void writeTo(r.id) });
     return out.sort((a, b) => b.weight - a.weight).slice(0, SHOWN_MAX);
 }
 

@@ -2,7 +2,8 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { text } from '../../text';
-import { findChannel, guildOf, nameIn, users } from '../../store/guilds';
+import { findChannel } from '../../store/directs';
+import { guildOf, nameIn, users } from '../../store/guilds';
 import { currentGuild, openChannel } from '../../store/view';
 import { openProfile } from '../profile';
 import { fullTime, relativeTime, stampTime } from '../time';
