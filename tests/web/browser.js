@@ -24,7 +24,7 @@ export class Person {
         person.hub = hub;
         person.context = await browser.newContext({ viewport, locale: 'en-GB', timezoneId: 'UTC', colorScheme: dark ? 'dark' : 'light', ...more });
         person.page = await person.context.newPage();
-        person.page.setDefaultTimeout(20_000);
+        person.page.setDefaultTimeout(60_000); // also on a machine that does much else
         person.faults = [];
         person.page.on('pageerror', (e) => person.faults.push(String(e)));
         person.page.on('console', (m) => {
@@ -35,7 +35,7 @@ export class Person {
         });
         return person;
     }
-    goto(path = '/') { return this.page.goto(this.hub.url + path); }
+    goto(path = '/') { return this.page.goto(this.hub.url + path, { waitUntil: 'domcontentloaded' }); }
     async signUp(name = unique('web')) {
         const { page } = this;
         this.name = name;
@@ -57,14 +57,16 @@ export class Person {
         await this.page.locator('.shell').waitFor();
         return this;
     }
-    // Takes over an account of the harness.
+    // Takes over an account of the harness: its token is there when the page first starts.
     async as(client, path = '/') {
-        await this.goto();
-        await this.page.evaluate((token) => localStorage.setItem('hubbub:token', JSON.stringify(token)), client.token);
+        await this.context.addInitScript((token) => {
+            if (sessionStorage.getItem('as')) return;
+            sessionStorage.setItem('as', 'done');
+            localStorage.setItem('hubbub:token', JSON.stringify(token));
+        }, client.token);
         await this.goto(path.startsWith('#') ? `/${path}` : path);
-        await this.page.reload();
         await this.page.locator('.shell').waitFor();
-        this.name = client.user?.username ?? client.me?.username;
+        this.name = client.username;
         return this;
     }
     get composer() { return this.page.locator('.composer textarea'); }

@@ -231,6 +231,7 @@ describe('a conversation', () => {
     test('drafts, theme and the session outlive a reload', async () => {
         await ada.composer.fill('a thought to be finished');
         await ada.page.getByRole('button', { name: 'Settings' }).click();
+        await ada.page.getByRole('button', { name: 'Appearance' }).click();
         await ada.page.getByLabel('Dark').check();
         await ada.page.keyboard.press('Escape');
         await ada.page.reload();

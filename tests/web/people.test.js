@@ -16,7 +16,7 @@ describe('people', () => {
         const accounts = await Promise.all(['fay', 'gus', 'hal'].map((n) => world.hub.register(n)));
         [apiFay, , hal] = accounts;
         [fay, gus] = await Promise.all([accounts[0], accounts[1]].map(async (a) => (await Person.open(world.browser, world.hub)).as(a, '/#/')));
-    }, { timeout: 60_000 });
+    }, { timeout: 240_000 });
     after(() => Promise.all([fay?.close(), gus?.close()]));
 
     test('asking by a name that nobody has says so', async () => {

@@ -24,8 +24,17 @@ export async function livedIn(hub) {
     await say(cleo, '- oil\n- patience\n- `turn(1)`');
     await say(ben, `<@${ada.id}> shall we show it on <t:1800000000:D>?`);
     await say(ada, '🎉🚀');
+    await ada.put(`/channels/${general.id}/messages/pins/${first.id}`);
+    await moderate(hub, ada, guild.id, general.id);
     const { direct, group } = await befriend(hub, ada, ben, cleo);
     return { ada, ben, cleo, guild: guild.id, general: general.id, code, direct, group };
+}
+
+// A ban, a webhook, and an audit log that tells of them.
+async function moderate(hub, ada, guild, general) {
+    const mob = await hub.register('mob');
+    await ada.request('PUT', `/guilds/${guild}/bans/${mob.id}`, { body: {}, headers: { 'X-Audit-Log-Reason': 'shouting' } });
+    await ada.post(`/channels/${general}/webhooks`, { name: 'Weather' });
 }
 
 // Friends, a request, a DM and a group.

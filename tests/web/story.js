@@ -8,7 +8,7 @@ export function story(people) {
         const folder = process.env.HUBBUB_PICTURES;
         if (folder) for (const who of people()) await who?.page.screenshot({ path: `${folder}/${name.replaceAll(/\W+/g, '-')}-${who.name}.png` });
     };
-    return (name, step, options = { timeout: 60_000 }) => declare(name, options, async (t) => {
+    return (name, step, options = { timeout: 180_000 }) => declare(name, options, async (t) => {
         if (broken) return t.skip('an earlier step failed');
         try {
             await step();

@@ -1,5 +1,17 @@
 // The main views of the client, each with the way to it. `within`: what axe looks at, when the rest was looked at before.
 // What tests/web looks at and what screenshots.js draws.
+async function serverSettings(p, phone, section) {
+    if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+    await p.page.locator('button.guild-name').click();
+    await p.page.getByRole('menuitem', { name: 'Server settings' }).click();
+    await p.page.locator('.screen-nav').getByRole('button', { name: section, exact: true }).click();
+}
+async function settings(p, phone, section) {
+    if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+    await p.page.locator('.me').getByRole('button', { name: 'Settings' }).click();
+    await p.page.locator('.screen-nav').getByRole('button', { name: section, exact: true }).click();
+}
+
 export const VIEWS = {
     'sign-in': { signedOut: true, open: async () => {} },
     'sign-up': { signedOut: true, open: (p) => p.page.getByRole('button', { name: /Create an account/ }).click() },
@@ -43,16 +55,66 @@ export const VIEWS = {
             await p.page.getByRole('button', { name: 'Create or join a server' }).click();
         },
     },
-    settings: { within: 'dialog',
+    search: { within: '.panel',
+        open: async (p) => {
+            await p.page.getByRole('button', { name: 'Search', exact: true }).click();
+            await p.page.getByRole('combobox').fill('in:general carry');
+            await p.page.getByRole('combobox').press('Enter');
+            await p.page.locator('.card-message').first().waitFor();
+            await p.page.getByRole('combobox').fill('in:general has:');
+        },
+    },
+    pins: { within: '.panel',
+        open: async (p) => {
+            await p.page.getByRole('button', { name: 'Pinned messages' }).click();
+            await p.page.locator('.card-message').first().waitFor();
+        },
+    },
+    'server-overview': { within: '.screen', open: (p, phone) => serverSettings(p, phone, 'Overview') },
+    'server-roles': { within: '.screen',
+        open: async (p, phone) => {
+            await serverSettings(p, phone, 'Roles');
+            await p.page.locator('.screen').getByRole('button', { name: 'Engineers', exact: true }).click();
+        },
+    },
+    'server-members': { within: '.screen',
+        open: async (p, phone) => {
+            await serverSettings(p, phone, 'Members');
+            await p.page.locator('.screen').getByText('ben.carter').first().waitFor();
+        },
+    },
+    'server-bans': { within: '.screen', open: async (p, phone) => { await serverSettings(p, phone, 'Bans'); await p.page.getByText('shouting').waitFor(); } },
+    'server-webhooks': { within: '.screen', open: async (p, phone) => { await serverSettings(p, phone, 'Webhooks'); await p.page.locator('.webhook summary').click(); } },
+    'server-audit': { within: '.screen', open: async (p, phone) => { await serverSettings(p, phone, 'Audit log'); await p.page.locator('.audit-entry summary').first().click(); } },
+    permissions: { within: '.screen',
         open: async (p, phone) => {
             if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
-            await p.page.getByRole('button', { name: 'Settings' }).click();
+            await p.page.getByRole('navigation', { name: 'Channels' }).getByRole('button', { name: 'plans' }).first().click({ button: 'right' });
+            await p.page.getByRole('menuitem', { name: 'Edit channel' }).click();
+            await p.page.getByRole('button', { name: 'Permissions' }).click();
+        },
+    },
+    quiet: { within: 'dialog',
+        open: async (p, phone) => {
+            if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+            await p.page.locator('button.guild-name').click();
+            await p.page.getByRole('menuitem', { name: 'Notifications' }).click();
+        },
+    },
+    settings: { within: '.screen', open: (p, phone) => settings(p, phone, 'Profile') },
+    account: { within: '.screen', open: (p, phone) => settings(p, phone, 'Account') },
+    sessions: { within: '.screen', open: async (p, phone) => { await settings(p, phone, 'Sessions'); await p.page.getByText('This one').waitFor(); } },
+    appearance: { within: '.screen', open: (p, phone) => settings(p, phone, 'Appearance') },
+    status: { within: '.popover',
+        open: async (p, phone) => {
+            if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+            await p.page.locator('.me-face').click();
         },
     },
     invite: { within: 'dialog',
         open: async (p, phone) => {
             if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
-            await p.page.locator('.guild-name').click();
+            await p.page.locator('button.guild-name').click();
             await p.page.getByRole('menuitem', { name: 'Invite people' }).click();
             await p.page.getByText('All invites').click();
         },

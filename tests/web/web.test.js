@@ -2,5 +2,7 @@
 import './serving.test.js';
 import './conversation.test.js';
 import './people.test.js';
+import './server.test.js';
+import './account.test.js';
 import './scroll.test.js';
 import './accessibility.test.js';

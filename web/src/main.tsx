@@ -2,16 +2,18 @@ import { render } from 'preact';
 import { effect } from '@preact/signals';
 import { resumeSession } from './store/session';
 import { mentionsAll, tellRead } from './store/unread';
-import { compact, followAddress, theme } from './store/view';
+import { compact, followAddress, still, theme } from './store/view';
 import { text } from './text';
 import { App } from './ui/app';
 import './ui/styles/base.css';
 import './ui/styles/layout.css';
 import './ui/styles/chat.css';
 import './ui/styles/parts.css';
+import './ui/styles/screens.css';
 
 effect(() => {
     document.documentElement.dataset.theme = theme.value;
+    document.documentElement.dataset.still = String(still.value);
     document.documentElement.dataset.compact = String(compact.value);
 });
 effect(() => {

@@ -60,12 +60,13 @@ export async function readAnswer(status: number, text: string): Promise<unknown>
     throw new ApiError(status, (body ?? {}) as ErrorBody);
 }
 
-export async function call<T>(verb: string, path: string, body?: unknown, options?: RequestInit): Promise<T> {
+// why: the reason that the audit log keeps.
+export async function call<T>(verb: string, path: string, body?: unknown, why?: string, options?: RequestInit): Promise<T> {
     for (let tries = 1; ; tries++) {
         const response = await fetch(url(path), {
             ...options,
             method: verb,
-            headers: { ...authorization(), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+            headers: { ...authorization(), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...(why ? { 'X-Audit-Log-Reason': encodeURIComponent(why) } : {}) },
             body: body === undefined ? undefined : JSON.stringify(body),
         });
         const text = await response.text();

@@ -1,6 +1,6 @@
 // The routes that the client uses, one line each.
 import { call } from './client';
-import type { Channel, GuildCreate, Invite, Member, Message, User } from './types';
+import type { AuditEntry, AuthSession, Ban, Channel, ChannelQuiet, GuildCreate, GuildInfo, GuildQuiet, Invite, Member, Message, Overwrite, Profile, Role, User, UserSettings, Webhook } from './types';
 
 export interface Session {
     token: string;
@@ -16,15 +16,29 @@ export interface SignUp {
 export const signUp = (form: SignUp) => call<Session>('POST', '/auth/register', form);
 export const signIn = (login: string, password: string) => call<Session>('POST', '/auth/login', { login, password });
 export const signOut = () => call<void>('POST', '/auth/logout', {});
-export const editMe = (changes: { global_name?: string | null }) => call<User>('PATCH', '/users/@me', changes);
+export interface MeChanges {
+    username?: string;
+    global_name?: string | null;
+    email?: string | null;
+    bio?: string | null;
+    pronouns?: string | null;
+    password?: string;
+    new_password?: string;
+}
+export const editMe = (changes: MeChanges) => call<User & { token?: string }>('PATCH', '/users/@me', changes);
+export const editSettings = (changes: Partial<UserSettings>) => call<UserSettings>('PATCH', '/users/@me/settings', changes);
+export const lookAtProfile = (user: string) => call<Profile>('GET', `/users/${user}/profile?with_mutual_friends_count=true`);
+export const listSessions = () => call<{ user_sessions: AuthSession[] }>('GET', '/auth/sessions').then((a) => a.user_sessions);
+export const revokeSessions = (session_id_hashes: string[]) => call<void>('POST', '/auth/sessions/logout', { session_id_hashes });
 
 export const createGuild = (name: string) => call<GuildCreate>('POST', '/guilds', { name });
+export const editGuild = (guild: string, form: GuildInfo & { name?: string }) => call<unknown>('PATCH', `/guilds/${guild}`, form);
 export const leaveGuild = (guild: string) => call<void>('DELETE', `/users/@me/guilds/${guild}`);
 export const deleteGuild = (guild: string) => call<void>('DELETE', `/guilds/${guild}`);
 
 export const createChannel = (guild: string, form: { name: string; type: number; parent_id?: string | null }) =>
     call<Channel>('POST', `/guilds/${guild}/channels`, form);
-export const editChannel = (channel: string, form: { name?: string; topic?: string | null }) =>
+export const editChannel = (channel: string, form: { name?: string; topic?: string | null; nsfw?: boolean; rate_limit_per_user?: number }) =>
     call<Channel>('PATCH', `/channels/${channel}`, form);
 export const deleteChannel = (channel: string) => call<Channel>('DELETE', `/channels/${channel}`);
 
@@ -36,6 +50,16 @@ export const addFriend = (username: string) => call<void>('POST', '/users/@me/re
 // type 1 asks or accepts, 2 blocks
 export const relate = (user: string, type: 1 | 2) => call<void>('PUT', `/users/@me/relationships/${user}`, { type });
 export const unrelate = (user: string) => call<void>('DELETE', `/users/@me/relationships/${user}`);
+
+export interface ChannelPlace {
+    id: string;
+    position: number;
+    parent_id?: string | null;
+}
+export const orderChannels = (guild: string, places: ChannelPlace[]) => call<void>('PATCH', `/guilds/${guild}/channels`, places);
+// guild: @me for DMs
+export const editQuiet = (guild: string, changes: Partial<Omit<GuildQuiet, 'channel_overrides'>> & { channel_overrides?: Record<string, Partial<ChannelQuiet>> }) =>
+    call<GuildQuiet>('PATCH', `/users/@me/guilds/${guild}/settings`, changes);
 
 export const lookAtInvite = (code: string) => call<Invite>('GET', `/invites/${encodeURIComponent(code)}?with_counts=true`);
 export const join = (code: string) => call<Invite>('POST', `/invites/${encodeURIComponent(code)}`, {});
@@ -50,6 +74,13 @@ export const editMessage = (channel: string, message: string, content: string) =
     call<Message>('PATCH', `/channels/${channel}/messages/${message}`, { content });
 export const deleteMessage = (channel: string, message: string) =>
     call<void>('DELETE', `/channels/${channel}/messages/${message}`);
+export interface SearchPage {
+    messages: Message[][];
+    total_results: number;
+}
+// Without messages: the server's index is not whole yet.
+export const search = (guild: string, params: URLSearchParams, offset: number) =>
+    call<SearchPage | { retry_after: number }>('GET', `/guilds/${guild}/messages/search?${params}&offset=${offset}`);
 export const listPins = (channel: string) =>
     call<{ items: { message: Message }[] }>('GET', `/channels/${channel}/messages/pins`).then((page) => page.items.map((i) => i.message));
 export const pin = (channel: string, message: string) => call<void>('PUT', `/channels/${channel}/messages/pins/${message}`);
@@ -61,11 +92,39 @@ export const tellTyping = (channel: string) => call<void>('POST', `/channels/${c
 export const ack = (channel: string, message: string, manual: boolean) =>
     call<unknown>('POST', `/channels/${channel}/messages/${message}/ack`, { manual });
 export const ackMany = (read_states: { channel_id: string; message_id: string; read_state_type: number }[]) =>
-    call<void>('POST', '/read-states/ack-bulk', { read_states }, { keepalive: true });
+    call<void>('POST', '/read-states/ack-bulk', { read_states }, undefined, { keepalive: true });
 
 export const searchMembers = (guild: string, query: string) =>
     call<Member[]>('GET', `/guilds/${guild}/members/search?${new URLSearchParams({ query, limit: '8' })}`);
-export const kick = (guild: string, user: string) => call<void>('DELETE', `/guilds/${guild}/members/${user}`);
-export const ban = (guild: string, user: string) => call<void>('PUT', `/guilds/${guild}/bans/${user}`, {});
-export const timeOut = (guild: string, user: string, until: string | null) =>
-    call<Member>('PATCH', `/guilds/${guild}/members/${user}`, { communication_disabled_until: until });
+export const listMembers = (guild: string, after: string) =>
+    call<Member[]>('GET', `/guilds/${guild}/members?${new URLSearchParams({ limit: '50', after })}`);
+export const editMember = (guild: string, user: string, form: { nick?: string | null; roles?: string[] }) =>
+    call<Member>('PATCH', `/guilds/${guild}/members/${user}`, form);
+export const giveRole = (guild: string, user: string, role: string) => call<void>('PUT', `/guilds/${guild}/members/${user}/roles/${role}`);
+export const takeRole = (guild: string, user: string, role: string) => call<void>('DELETE', `/guilds/${guild}/members/${user}/roles/${role}`);
+export type RoleForm = Partial<Pick<Role, 'name' | 'color' | 'hoist' | 'mentionable' | 'permissions'>>;
+export const createRole = (guild: string, form: RoleForm) => call<Role>('POST', `/guilds/${guild}/roles`, form);
+export const editRole = (guild: string, role: string, form: RoleForm) => call<Role>('PATCH', `/guilds/${guild}/roles/${role}`, form);
+export const deleteRole = (guild: string, role: string) => call<void>('DELETE', `/guilds/${guild}/roles/${role}`);
+export const orderRoles = (guild: string, positions: { id: string; position: number }[]) => call<Role[]>('PATCH', `/guilds/${guild}/roles`, positions);
+export const putOverwrite = (channel: string, o: Overwrite) =>
+    call<void>('PUT', `/channels/${channel}/permissions/${o.id}`, { type: o.type, allow: o.allow, deny: o.deny });
+export const deleteOverwrite = (channel: string, id: string) => call<void>('DELETE', `/channels/${channel}/permissions/${id}`);
+export const listBans = (guild: string) => call<Ban[]>('GET', `/guilds/${guild}/bans`);
+export const unban = (guild: string, user: string) => call<void>('DELETE', `/guilds/${guild}/bans/${user}`);
+export interface AuditFilter {
+    user_id?: string;
+    action_type?: string;
+    before?: string;
+}
+export const listAudit = (guild: string, filter: AuditFilter) =>
+    call<{ audit_log_entries: AuditEntry[]; users: User[] }>('GET', `/guilds/${guild}/audit-logs?${new URLSearchParams({ ...filter })}`);
+export const listWebhooks = (guild: string) => call<Webhook[]>('GET', `/guilds/${guild}/webhooks`);
+export const createWebhook = (channel: string, name: string) => call<Webhook>('POST', `/channels/${channel}/webhooks`, { name });
+export const editWebhook = (id: string, form: { name?: string; channel_id?: string }) => call<Webhook>('PATCH', `/webhooks/${id}`, form);
+export const deleteWebhook = (id: string) => call<void>('DELETE', `/webhooks/${id}`);
+export const kick = (guild: string, user: string, why?: string) => call<void>('DELETE', `/guilds/${guild}/members/${user}`, undefined, why);
+export const ban = (guild: string, user: string, delete_message_seconds: number, why?: string) =>
+    call<void>('PUT', `/guilds/${guild}/bans/${user}`, { delete_message_seconds }, why);
+export const timeOut = (guild: string, user: string, until: string | null, why?: string) =>
+    call<Member>('PATCH', `/guilds/${guild}/members/${user}`, { communication_disabled_until: until }, why);

@@ -45,6 +45,76 @@ export interface Relationship {
     nickname?: string | null;
     user?: User;
 }
+// What of a server is neither its lists nor its name.
+export interface GuildInfo {
+    icon?: string | null;
+    description?: string | null;
+    system_channel_id?: string | null;
+    system_channel_flags?: number;
+    verification_level?: number;
+    default_message_notifications?: number;
+}
+export interface CustomStatus {
+    text: string | null;
+    emoji_id: string | null;
+    emoji_name: string | null;
+    expires_at: string | null;
+}
+export interface UserSettings {
+    status: string;
+    custom_status: CustomStatus | null;
+}
+export interface Profile {
+    user: User;
+    user_profile?: { bio: string; pronouns: string };
+    mutual_guilds?: { id: string; nick: string | null }[];
+    mutual_friends_count?: number;
+}
+export interface AuthSession {
+    id_hash: string;
+    approx_last_used_time: string;
+    client_info?: { os?: string | null; platform?: string | null };
+}
+export interface MuteConfig {
+    end_time: string | null;
+    selected_time_window: number | null; // seconds
+}
+export interface ChannelQuiet {
+    channel_id: string;
+    muted?: boolean;
+    mute_config?: MuteConfig | null;
+    message_notifications?: number; // see Level
+}
+export interface GuildQuiet {
+    guild_id?: string | null; // none: of DMs
+    muted: boolean;
+    mute_config?: MuteConfig | null;
+    message_notifications: number;
+    suppress_everyone: boolean;
+    suppress_roles: boolean;
+    hide_muted_channels: boolean;
+    channel_overrides?: ChannelQuiet[];
+}
+export interface Ban {
+    user: User;
+    reason?: string | null;
+}
+export interface AuditEntry {
+    id: string;
+    user_id: string | null;
+    target_id: string | null;
+    action_type: number;
+    changes?: { key: string; old_value?: unknown; new_value?: unknown }[];
+    options?: { channel_id?: string; count?: string; role_name?: string; id?: string };
+    reason?: string;
+}
+export interface Webhook {
+    id: string;
+    name: string;
+    channel_id: string;
+    url?: string;
+    user?: User;
+}
 export interface Invite {
     code: string;
     guild?: { id: string; name: string };

@@ -26,6 +26,7 @@ export class Gateway {
     private answered = true;
     private failures = 0;
     private status: 'online' | 'idle' | 'dnd' | 'invisible' = 'online';
+    private activities: object[] = [];
     private stopped = false;
 
     constructor(
@@ -58,8 +59,9 @@ export class Gateway {
         this.wait();
     }
 
-    setStatus(status: 'online' | 'idle' | 'dnd' | 'invisible'): void {
+    setStatus(status: 'online' | 'idle' | 'dnd' | 'invisible', activities: object[]): void {
         this.status = status;
+        this.activities = activities;
         this.send(Op.Presence, this.presence());
     }
 
@@ -68,7 +70,7 @@ export class Gateway {
     }
 
     private presence() {
-        return { status: this.status, since: this.status === 'idle' ? Date.now() : null, activities: [], afk: this.status === 'idle' };
+        return { status: this.status, since: this.status === 'idle' ? Date.now() : null, activities: this.activities, afk: this.status === 'idle' };
     }
 
     private open(): void {

@@ -1,20 +1,21 @@
 // What each gateway event changes. One row an event.
 import { batch } from '@preact/signals';
-import type { Channel, GuildCreate, Member, Message, Reaction, Relationship, Role, User } from '../api/types';
+import type { Channel, GuildCreate, GuildInfo, GuildQuiet, Member, Message, Reaction, Relationship, Role, User, UserSettings } from '../api/types';
 import { text } from '../text';
 import { directs, findChannel, putDirect, titleOf } from './directs';
-import { guildOf, guilds, nameIn, putGuild, putIn, putMembers, seeUser, users } from './guilds';
-import { me } from './me';
-import { knownLog, markAllStale } from './messages';
+import { guildOf, guilds, infoOf, nameIn, putGuild, putIn, putMembers, seeUser, users } from './guilds';
+import { me, sessionHash } from './me';
+import { knownLog, markAllStale, pinChanges } from './messages';
 import { arrived } from './outbox';
-import { putRelationship, putRelationships, relationships } from './people';
-import { presences, putPresences, startTyping, stopTyping } from './presence';
+import { isBlocked, putRelationship, putRelationships, relationships } from './people';
+import { presences, putPresences, startTyping, stopTyping, type Presence } from './presence';
+import { isHeard, putAllQuiet, putQuiet } from './quiet';
+import { putSettings } from './settings';
 import { isNewer } from './snowflake';
 import { acked, callsMe, noteMention, passOwn, putReadStates, type ReadState } from './unread';
 import { announcement, place } from './view';
 import { notify } from './notify';
 
-type Presence = { user: { id: string }; status?: string };
 type Place = { channel_id: string; guild_id?: string };
 type ReactionEvent = Place & { message_id: string; user_id: string; emoji: { id: string | null; name: string | null } };
 type Handler = (d: never) => void;
@@ -25,6 +26,9 @@ interface Ready {
     private_channels?: Channel[];
     relationships?: Relationship[];
     read_state?: { entries: ReadState[] };
+    user_settings?: UserSettings;
+    auth_session_id_hash?: string;
+    user_guild_settings?: { entries: GuildQuiet[] };
 }
 function ready(d: Ready): void {
     me.value = d.user;
@@ -35,6 +39,9 @@ function ready(d: Ready): void {
     directs.value = new Map();
     for (const channel of d.private_channels ?? []) putDirect(channel);
     putRelationships(d.relationships ?? []);
+    putSettings(d.user_settings ?? {});
+    sessionHash.value = d.auth_session_id_hash ?? null;
+    putAllQuiet(d.user_guild_settings?.entries ?? []);
     putReadStates(d.read_state?.entries ?? []);
     markAllStale();
 }
@@ -43,11 +50,12 @@ function guildCreate(d: GuildCreate): void {
     putGuild(d);
     putPresences(d.presences as Presence[]);
 }
-function guildUpdate(d: { id: string; name: string; owner_id: string }): void {
+function guildUpdate(d: GuildInfo & { id: string; name: string; owner_id: string }): void {
     const guild = guilds.value.get(d.id);
     if (!guild) return;
     guild.name.value = d.name;
     guild.ownerId.value = d.owner_id;
+    guild.info.value = infoOf(d);
 }
 function guildDelete(d: { id: string; unavailable?: boolean }): void {
     if (!d.unavailable) putIn(guilds, d.id, undefined);
@@ -118,8 +126,10 @@ function messageCreate(d: Message): void {
     }
     knownLog(d.channel_id)?.add(d);
     if (place.value.channel === d.channel_id) announcement.value = text.chat.announce(nameIn(guild, d.author), d.content || text.chat.aFile);
-    if (callsMe(d) && !isSeen(d.channel_id)) {
-        noteMention(d.channel_id);
+    if (isSeen(d.channel_id) || isBlocked(d.author.id)) return;
+    const calls = callsMe(d);
+    if (calls) noteMention(d.channel_id);
+    if (isHeard(d.channel_id, calls)) {
         notify(nameIn(guild, d.author), channel ? titleOf(channel) : '', d);
     }
 }
@@ -177,6 +187,8 @@ const handlers: Record<string, Handler> = {
     GUILD_MEMBER_UPDATE: ((d: Member & { guild_id: string }) => putMembers(d.guild_id, [d])) as Handler,
     GUILD_MEMBER_REMOVE: memberRemove as Handler,
     GUILD_MEMBERS_CHUNK: membersChunk as Handler,
+    USER_GUILD_SETTINGS_UPDATE: putQuiet as Handler,
+    USER_SETTINGS_UPDATE: putSettings as Handler,
     USER_UPDATE: userUpdate as Handler,
     MESSAGE_CREATE: messageCreate as Handler,
     MESSAGE_UPDATE: messageUpdate as Handler,
@@ -186,6 +198,7 @@ const handlers: Record<string, Handler> = {
     MESSAGE_REACTION_REMOVE: ((d: ReactionEvent) => changeReaction(d, -1)) as Handler,
     MESSAGE_REACTION_REMOVE_ALL: clearReactions as Handler,
     MESSAGE_REACTION_REMOVE_EMOJI: clearReactions as Handler,
+    CHANNEL_PINS_UPDATE: () => void pinChanges.value++,
     MESSAGE_ACK: acked as Handler,
     TYPING_START: typingStart as Handler,
     PRESENCE_UPDATE: ((d: Presence) => putPresences([d])) as Handler,

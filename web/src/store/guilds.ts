@@ -1,6 +1,6 @@
 // Servers with their channels, roles and members, as the gateway told them. Maps in signals are replaced, never changed.
 import { signal, type Signal } from '@preact/signals';
-import type { Channel, GuildCreate, Member, Role, User } from '../api/types';
+import type { Channel, GuildCreate, GuildInfo, Member, Role, User } from '../api/types';
 import { ChannelType } from '../api/types';
 import { me } from './me';
 
@@ -11,6 +11,7 @@ export interface Guild {
     name: Signal<string>;
     ownerId: Signal<string>;
     memberCount: Signal<number>;
+    info: Signal<GuildInfo>;
     roles: Signal<ReadonlyMap<string, Role>>;
     channels: Signal<ReadonlyMap<string, Channel>>;
     members: Signal<ReadonlyMap<string, Member>>;
@@ -32,6 +33,15 @@ export const seeUser = (user: User | undefined): void => {
     if (user?.username) users.set(user.id, user);
 };
 
+export const infoOf = (d: GuildInfo): GuildInfo => ({
+    icon: d.icon,
+    description: d.description,
+    system_channel_id: d.system_channel_id,
+    system_channel_flags: d.system_channel_flags,
+    verification_level: d.verification_level,
+    default_message_notifications: d.default_message_notifications,
+});
+
 export function putGuild(data: GuildCreate): void {
     const members = data.members as Member[];
     for (const m of members) seeUser(m.user);
@@ -43,6 +53,7 @@ export function putGuild(data: GuildCreate): void {
         name: signal(data.name),
         ownerId: signal(data.owner_id),
         memberCount: signal(data.member_count),
+        info: signal({}),
         roles: signal(new Map()),
         channels: signal(new Map()),
         members: signal(new Map()),
@@ -51,6 +62,7 @@ export function putGuild(data: GuildCreate): void {
     guild.name.value = data.name;
     guild.ownerId.value = data.owner_id;
     guild.memberCount.value = data.member_count;
+    guild.info.value = infoOf(data);
     guild.roles.value = byKey(data.roles);
     guild.channels.value = byKey((data.channels as Channel[]).map((c) => ({ ...c, guild_id: data.id })));
     guild.members.value = new Map(members.map((m) => [m.user.id, m]));
@@ -98,6 +110,9 @@ export const nameOfUser = (user: User): string => user.global_name || user.usern
 export function nameIn(guild: Guild | undefined, user: User): string {
     return guild?.members.value.get(user.id)?.nick || nameOfUser(users.get(user.id) ?? user);
 }
+// Highest first; @everyone last.
+export const rolesOf = (guild: Guild): Role[] => [...guild.roles.value.values()].sort((a, b) => b.position - a.position || (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+export const cssColor = (color: number): string => `#${color.toString(16).padStart(6, '0')}`;
 // The colour of the highest role that has one, for CSS.
 export function colorIn(guild: Guild | undefined, userId: string): string | undefined {
     const member = guild?.members.value.get(userId);
@@ -107,6 +122,6 @@ export function colorIn(guild: Guild | undefined, userId: string): string | unde
         if (role?.color && (!best || role.position > best.position)) best = role;
     }
     // mixed with the text's colour, so that any choice can be read in both themes
-    return best && `color-mix(in oklab, #${best.color.toString(16).padStart(6, '0')} 62%, var(--text))`;
+    return best && `color-mix(in oklab, ${cssColor(best.color)} 62%, var(--text))`;
 }
 export const myMember = (guild: Guild): Member | undefined => guild.members.value.get(me.value?.id ?? '');

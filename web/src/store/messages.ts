@@ -107,6 +107,8 @@ export class Log {
     }
 }
 
+export const pinChanges = signal(0); // counts CHANNEL_PINS_UPDATE
+
 const LOGS_MAX = 30;
 const logs = new Map<string, Log>(); // the last used at the end
 

@@ -6,10 +6,25 @@ import { me } from './me';
 export type Status = 'online' | 'idle' | 'dnd' | 'offline';
 export const presences = signal<ReadonlyMap<string, Status>>(new Map());
 
-export function putPresences(list: { user: { id: string }; status?: string }[]): void {
+export interface Presence {
+    user: { id: string };
+    status?: string;
+    activities?: { type: number; state?: string | null; emoji?: { name?: string } | null }[];
+}
+// What people write beside their names.
+export const customs = new Map<string, string>();
+function putCustom(p: Presence): void {
+    const custom = p.activities?.find((a) => a.type === 4);
+    const words = custom && [custom.emoji?.name, custom.state].filter(Boolean).join(' ');
+    if (words) customs.set(p.user.id, words);
+    else customs.delete(p.user.id);
+}
+
+export function putPresences(list: Presence[]): void {
     if (!list.length) return;
     const next = new Map(presences.value);
     for (const p of list) {
+        putCustom(p);
         if (!p.status || p.status === 'offline' || p.status === 'invisible') next.delete(p.user.id);
         else next.set(p.user.id, p.status as Status);
     }

@@ -10,6 +10,7 @@ import { me, token } from './me';
 import { forgetLogs } from './messages';
 import { relationships } from './people';
 import { myStatus, presences, type Chosen } from './presence';
+import { activitiesOf, customStatus } from './settings';
 import { save } from './storage';
 
 export const gatewayState = signal<GatewayState>('stopped');
@@ -19,11 +20,14 @@ let gateway: Gateway | null = null;
 function connect(value: string): void {
     setToken(value);
     gateway = new Gateway(value, {
-        onEvent: dispatch,
+        onEvent(name, data) {
+            dispatch(name, data);
+            if (name === 'READY') tellStatus(); // the settings that came with it may say another
+        },
         onState(state, at) {
             gatewayState.value = state;
             retryAt.value = at ?? 0;
-            if (state === 'refused') forget();
+            if (state === 'refused' && !changing) forget();
         },
     });
     gateway.start();
@@ -33,6 +37,20 @@ function begin(value: string): void {
     token.value = value;
     save('token', value);
     connect(value);
+}
+
+// A change that ends all tokens and answers with a new one: the old session may end before the answer comes.
+let changing = false;
+export async function changeToken(change: Promise<{ token?: string }>): Promise<void> {
+    changing = true;
+    try {
+        const { token: fresh } = await change;
+        if (!fresh) return;
+        gateway?.stop();
+        begin(fresh);
+    } finally {
+        changing = false;
+    }
 }
 
 // Nothing of the last person may be seen by the next.
@@ -71,21 +89,22 @@ let isIdle = false;
 
 export function setStatus(value: Chosen): void {
     myStatus.value = value;
-    gateway?.setStatus(value);
+    tellStatus();
 }
+export const tellStatus = (): void => gateway?.setStatus(isIdle && myStatus.value === 'online' ? 'idle' : myStatus.value, activitiesOf(customStatus.value));
 function active(): void {
     clearTimeout(idleTimer);
     idleTimer = setTimeout(() => {
         isIdle = true;
-        if (myStatus.value === 'online') gateway?.setStatus('idle');
+        tellStatus();
     }, IDLE_MS);
     if (!isIdle) return;
     isIdle = false;
-    gateway?.setStatus(myStatus.value);
+    tellStatus();
 }
 
 export function resumeSession(): void {
-    whenRefused(forget);
+    whenRefused(() => !changing && forget());
     for (const event of ['keydown', 'pointerdown', 'pointermove']) window.addEventListener(event, active, { passive: true });
     active();
     if (token.value) connect(token.value);

@@ -6,6 +6,7 @@ import type { Channel, Message } from '../api/types';
 import { directs } from './directs';
 import { guildOf, guilds, isText, myMember, putIn, type Guild } from './guilds';
 import { me } from './me';
+import { isChannelMuted, isGuildMuted, quietOf } from './quiet';
 import { idAt, isNewer } from './snowflake';
 
 export const readUpTo = signal<ReadonlyMap<string, string>>(new Map());
@@ -70,7 +71,13 @@ export function markGuildRead(guild: Guild): void {
 }
 
 // What counts as said to me: everything in a DM.
-export const callsMe = (message: Message): boolean => directs.value.has(message.channel_id) || mentionsMe(message);
+export const callsMe = (message: Message): boolean =>
+    (directs.value.has(message.channel_id) && !isChannelMuted(message.channel_id)) || countsAsMention(message);
+// A mention, unless I keep such ones quiet in that server.
+function countsAsMention(message: Message): boolean {
+    const q = quietOf(guildOf(message.channel_id)?.id ?? null);
+    return mentionsMe({ ...message, mention_everyone: message.mention_everyone && !q?.suppress_everyone, mention_roles: q?.suppress_roles ? [] : message.mention_roles });
+}
 export function mentionsMe(message: Message): boolean {
     const guild = guildOf(message.channel_id);
     const mine = new Set(guild ? myMember(guild)?.roles : []);
@@ -80,7 +87,8 @@ export function noteMention(channelId: string): void {
     putIn(mentions, channelId, (mentions.value.get(channelId) ?? 0) + 1);
 }
 
-export const isGuildUnread = (guild: Guild): boolean => [...guild.channels.value.values()].some(isUnread);
+export const isGuildUnread = (guild: Guild): boolean =>
+    !isGuildMuted(guild.id) && [...guild.channels.value.values()].some((c) => isUnread(c) && !isChannelMuted(c.id));
 export function mentionsIn(guild: Guild): number {
     let n = 0;
     for (const c of guild.channels.value.keys()) n += mentions.value.get(c) ?? 0;

@@ -4,18 +4,21 @@ import { findChannel } from './directs';
 import { guilds, textChannelsOf } from './guilds';
 import { load, save } from './storage';
 
-export type Theme = 'auto' | 'light' | 'dark';
+export type Theme = 'auto' | 'light' | 'dark' | 'contrast';
 export type Pane = 'nav' | 'chat' | 'members';
-export type DialogName = 'guild-new' | 'channel-new' | 'invite' | 'settings' | 'switcher' | 'keys' | 'pins' | 'channel-edit' | 'group' | 'group-name';
+export type DialogName = 'guild-new' | 'channel-new' | 'invite' | 'settings' | 'switcher' | 'keys' | 'channel-edit' | 'server' | 'view-as' | 'status' | 'quiet-guild' | 'quiet-channel' | 'group' | 'group-name';
 
 export const place = signal<{ guild: string | null; channel: string | null }>({ guild: null, channel: null });
 export const invited = signal<string | null>(null); // code of an invite that was opened
 export const pane = signal<Pane>('chat'); // on a phone: which one is in front
+export const panel = signal<'search' | 'pins' | null>(null); // in the place of the members
+export const linked = signal<string | null>(null); // the message that an address leads to
 export const membersShown = signal(load('members-shown', true));
 export const dialog = signal<{ name: DialogName; argument?: string } | null>(null);
 export const lightbox = signal<{ url: string; name: string } | null>(null);
 export const theme = signal<Theme>(load<Theme>('theme', 'auto'));
 export const compact = signal(load('compact', false));
+export const still = signal(load('still', false)); // no motion, whatever the system says
 export const notice = signal<string | null>(null);
 export const announcement = signal(''); // what the live region says
 
@@ -31,8 +34,23 @@ export function setCompact(value: boolean): void {
     compact.value = value;
     save('compact', value);
 }
+const onPhone = (): boolean => matchMedia('(max-width: 760px)').matches;
+export function togglePanel(name: 'search' | 'pins'): void {
+    if (panel.value === name) return closePanel();
+    panel.value = name;
+    if (onPhone()) pane.value = 'members';
+}
+export function closePanel(): void {
+    panel.value = null;
+    if (onPhone()) pane.value = 'chat';
+}
+export function setStill(value: boolean): void {
+    still.value = value;
+    save('still', value);
+}
 export function toggleMembers(): void {
-    if (matchMedia('(max-width: 760px)').matches) pane.value = pane.value === 'members' ? 'chat' : 'members';
+    if (panel.value) panel.value = null;
+    else if (onPhone()) pane.value = pane.value === 'members' ? 'chat' : 'members';
     else {
         membersShown.value = !membersShown.value;
         save('members-shown', membersShown.value);
@@ -75,6 +93,11 @@ export function followAddress(): void {
         invited.value = parts[1];
         return;
     }
+    if (parts[2]) {
+        linked.value = parts[2];
+        history.replaceState(null, '', `#/${parts[0]}/${parts[1]}`);
+    }
+    if (place.value.guild !== (parts[0] ?? null)) panel.value = null;
     place.value = { guild: parts[0] && parts[0] !== '@me' ? parts[0] : null, channel: parts[1] ?? null };
 }
 

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { token } from '../store/me';
 import { announcement, notice } from '../store/view';
 import { Auth } from './auth';
@@ -5,6 +6,17 @@ import { Dialogs } from './dialogs/dialogs';
 import { Lightbox } from './lightbox';
 import { Popover } from './popover';
 import { Shell } from './shell';
+
+// Above all, dialogs too.
+function Notice() {
+    const box = useRef<HTMLDivElement>(null);
+    const words = notice.value;
+    useEffect(() => {
+        box.current?.hidePopover?.();
+        if (words) box.current?.showPopover?.();
+    }, [words]);
+    return <div ref={box} class="notice-place" role="status" popover="manual">{words && <div class="notice">{words}</div>}</div>;
+}
 
 export function App() {
     return (
@@ -16,9 +28,7 @@ export function App() {
             <div class="visually-hidden" role="log" aria-live="polite">
                 {announcement.value}
             </div>
-            <div class="notice-place" role="status">
-                {notice.value && <div class="notice">{notice.value}</div>}
-            </div>
+            <Notice />
         </>
     );
 }

@@ -5,7 +5,7 @@ import { nameIn, users, type Guild } from '../store/guilds';
 import { mayIn, Permission } from '../store/permissions';
 import { typing } from '../store/presence';
 import { isUnread, lastReadOf } from '../store/unread';
-import { dialog, membersShown, pane, toggleMembers } from '../store/view';
+import { dialog, membersShown, pane, panel, toggleMembers, togglePanel } from '../store/view';
 import { text } from '../text';
 import { Composer } from './composer';
 import { DirectFace } from './direct_list';
@@ -30,9 +30,10 @@ function Header({ channel }: { channel: Channel }) {
             {direct ? <DirectTitle channel={channel} /> : <><Icon name="hash" size={22} /><h2>{channel.name}</h2></>}
             {channel.topic && <p class="topic" title={channel.topic}>{channel.topic}</p>}
             <span class="spring" />
-            <IconButton icon="pin" label={text.chat.pins} onClick={() => (dialog.value = { name: 'pins', argument: channel.id })} />
+            <IconButton icon="pin" label={text.chat.pins} pressed={panel.value === 'pins'} onClick={() => togglePanel('pins')} />
+            {!direct && <IconButton icon="search" label={text.search.title} pressed={panel.value === 'search'} onClick={() => togglePanel('search')} />}
             {direct && <IconButton icon="invite" label={text.direct.add} onClick={() => (dialog.value = { name: 'group', argument: channel.id })} />}
-            {channel.type !== ChannelType.Direct && <IconButton icon="people" label={text.chat.showMembers} pressed={membersShown.value} onClick={toggleMembers} />}
+            {channel.type !== ChannelType.Direct && <IconButton icon="people" label={text.chat.showMembers} pressed={membersShown.value && !panel.value} onClick={toggleMembers} />}
         </header>
     );
 }

@@ -4,13 +4,15 @@ import type { Channel } from '../api/types';
 import { ChannelType } from '../api/types';
 import { directList, nameOfChannel, partnerOf } from '../store/directs';
 import { requests } from '../store/people';
+import { isChannelMuted } from '../store/quiet';
 import { presences, statusOf } from '../store/presence';
-import { isUnread, mentions } from '../store/unread';
+import { isUnread, markRead, mentions } from '../store/unread';
 import { dialog, openDirect, openHome, place, tell } from '../store/view';
 import { reason, text } from '../text';
 import { Avatar } from './avatar';
 import { confirm } from './dialogs/confirm';
 import { Icon, IconButton } from './icons';
+import { openMenu } from './popover';
 
 export async function closeDirect(channel: Channel): Promise<void> {
     const group = channel.type === ChannelType.Group;
@@ -29,19 +31,35 @@ export function DirectFace({ channel, size = 32 }: { channel: Channel; size?: nu
     return <Avatar id={channel.id} name={nameOfChannel(channel)} size={size} group />;
 }
 
+function directMenu(anchor: Element, channel: Channel): void {
+    const group = channel.type === ChannelType.Group;
+    openMenu(anchor, text.channel.actions(nameOfChannel(channel)), [
+        isUnread(channel) && { label: text.chat.markRead, onPick: () => markRead(channel.id, channel.last_message_id) },
+        { label: text.quiet.open, onPick: () => (dialog.value = { name: 'quiet-channel', argument: channel.id }) },
+        group && { label: text.direct.rename, onPick: () => (dialog.value = { name: 'group-name', argument: channel.id }) },
+        { label: group ? text.direct.leave : text.direct.close(nameOfChannel(channel)), danger: group, onPick: () => void closeDirect(channel) },
+    ]);
+}
+
 function Row({ channel }: { channel: Channel }) {
     const open = place.value.channel === channel.id;
-    const unread = isUnread(channel);
+    const muted = isChannelMuted(channel.id);
+    const unread = isUnread(channel) && !muted;
     const named = mentions.value.get(channel.id) ?? 0;
     const name = nameOfChannel(channel);
     const group = channel.type === ChannelType.Group;
-    const label = named ? text.channel.mentions(name, named) : unread ? text.channel.unread(name) : name;
+    const partner = partnerOf(channel);
+    const status = partner ? `, ${text.members.status[statusOf(partner.id)]}` : '';
+    const label = text.channel.label(name, unread, named, muted) + status;
     return (
-        <li class="channel-row direct" data-open={open} data-unread={unread}>
-            <button type="button" class="channel" aria-label={label} aria-current={open ? 'page' : undefined} onClick={() => openDirect(channel.id)}>
-                <DirectFace channel={channel} />
-                <span class="name"><span class="cut">{name}</span>{group && <small>{text.direct.members((channel.recipients?.length ?? 0) + 1)}</small>}</span>
-                {named > 0 && <span class="badge">{named}</span>}
+        <li class="channel-row direct" data-open={open} data-unread={unread} data-muted={muted} onContextMenu={(e) => { e.preventDefault(); directMenu(e.currentTarget, channel); }}>
+            <button type="button" class="channel" aria-current={open ? 'page' : undefined} onClick={() => openDirect(channel.id)}>
+                <span class="contents" aria-hidden="true">
+                    <DirectFace channel={channel} />
+                    <span class="name"><span class="cut">{name}</span>{group && <small>{text.direct.members((channel.recipients?.length ?? 0) + 1)}</small>}</span>
+                    {named > 0 && <span class="badge">{named}</span>}
+                </span>
+                <span class="visually-hidden">{label}</span>
             </button>
             <IconButton icon="close" size={16} label={group ? `${text.direct.leave}: ${name}` : text.direct.close(name)} onClick={() => void closeDirect(channel)} />
         </li>

@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Member, Role } from '../api/types';
 import { colorIn, nameIn, type Guild } from '../store/guilds';
-import { presences, statusOf } from '../store/presence';
+import { customs, presences, statusOf } from '../store/presence';
 import { requestMembers } from '../store/session';
 import { membersShown, pane } from '../store/view';
 import { text } from '../text';
@@ -34,7 +34,10 @@ function MemberRow({ guild, member }: { guild: Guild; member: Member }) {
         <li>
             <button type="button" class="member" data-away={status === 'offline'} onClick={(e) => openProfile(member.user.id, e.currentTarget)}>
                 <Avatar id={member.user.id} name={name} size={32} status={status} />
-                <span class="name" style={{ color: colorIn(guild, member.user.id) }}>{name}</span>
+                <span class="member-name">
+                    <span class="name" style={{ color: colorIn(guild, member.user.id) }}>{name}</span>
+                    {status !== 'offline' && customs.has(member.user.id) && <small class="cut">{customs.get(member.user.id)}</small>}
+                </span>
                 {member.user.bot && <span class="tag">{text.chat.bot}</span>}
                 {member.user.id === guild.ownerId.value && <span class="crown" role="img" aria-label={text.members.owner} title={text.members.owner}>★</span>}
             </button>

@@ -16,6 +16,7 @@ import { focusComposer } from './composer_text';
 import { confirm } from './dialogs/confirm';
 import { active, divider, editing, jumpTo, replying } from './follow';
 import { IconButton } from './icons';
+import { InlineMarkdown } from './markdown/inline';
 import { Markdown } from './markdown/render';
 import { MessageEditor } from './message_editor';
 import { openPicker } from './picker';
@@ -71,7 +72,7 @@ function ReplyPreview({ guild, m }: { guild: Guild | undefined; m: Message }) {
         <button type="button" class="reply-preview" onClick={() => jumpTo(guild?.id ?? null, m.channel_id, to.id)}>
             <Avatar id={to.author.id} name={nameIn(guild, to.author)} size={16} />
             <strong style={{ color: colorIn(guild, to.author.id) }}>{nameIn(guild, to.author)}</strong>
-            <span class="reply-text">{to.content || text.chat.file}</span>
+            <span class="reply-text">{to.content ? <InlineMarkdown source={to.content} guild={guild} /> : text.chat.file}</span>
         </button>
     );
 }

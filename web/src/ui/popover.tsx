@@ -33,7 +33,7 @@ function place(box: HTMLElement, anchor: Element): void {
 }
 
 function walkMenu(e: KeyboardEvent, box: HTMLElement): void {
-    const items = [...box.querySelectorAll<HTMLElement>('[role=menuitem]')];
+    const items = [...box.querySelectorAll<HTMLElement>('[role^=menuitem]')];
     const step = e.key === 'ArrowDown' ? 1 : e.key === 'ArrowUp' ? -1 : 0;
     if (!items.length || !step) return;
     e.preventDefault();
@@ -86,6 +86,8 @@ export function Popover() {
 export interface MenuItem {
     label: string;
     danger?: boolean;
+    dot?: string; // a status shown before it
+    checked?: boolean;
     onPick(): void;
 }
 export function openMenu(anchor: Element, label: string, items: (MenuItem | false | null | undefined)[]): void {
@@ -97,13 +99,15 @@ export function openMenu(anchor: Element, label: string, items: (MenuItem | fals
             shownItems.map((item) => (
                 <button
                     type="button"
-                    role="menuitem"
+                    role={item.checked === undefined ? 'menuitem' : 'menuitemradio'}
+                    aria-checked={item.checked}
                     class={item.danger ? 'menu-item danger' : 'menu-item'}
                     onClick={() => {
                         closePopover();
                         item.onPick();
                     }}
                 >
+                    {item.dot && <span class={`dot dot-${item.dot} in-menu`} />}
                     {item.label}
                 </button>
             )),

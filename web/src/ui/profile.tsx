@@ -1,45 +1,42 @@
-import { ban, kick, relate, timeOut, unrelate } from '../api/routes';
+import { lookAtProfile, relate, unrelate } from '../api/routes';
 import { RelationshipType } from '../api/types';
-import { nameIn, nameOfUser, users, type Guild } from '../store/guilds';
+import { guilds, nameIn, nameOfUser, users, type Guild } from '../store/guilds';
 import { me } from '../store/me';
 import { typeOf } from '../store/people';
-import { mayInGuild, Permission } from '../store/permissions';
-import { statusOf } from '../store/presence';
+import { customs, statusOf } from '../store/presence';
 import { timeOf } from '../store/snowflake';
 import { currentGuild, tell } from '../store/view';
 import { reason, text } from '../text';
 import { Avatar } from './avatar';
 import { insertInComposer } from './composer_text';
-import { confirm } from './dialogs/confirm';
 import { block, unfriend } from './friends';
+import { Markdown } from './markdown/render';
+import { moderationOf } from './moderation';
 import { closePopover, openPopover } from './popover';
+import { useRead } from './screen';
 import { dayOf } from './time';
 import { writeTo } from './write_to';
 
-const TIME_OUT_MS = 10 * 60_000;
-
-async function moderate(label: string, name: string, act: () => Promise<unknown>): Promise<void> {
-    closePopover();
-    if (!(await confirm(label, text.members.sure(label, name)))) return;
-    try {
-        await act();
-    } catch (e) {
-        tell(reason(e));
-    }
-}
-
-function Moderation({ guild, id, name }: { guild: Guild; id: string; name: string }) {
-    if (id === me.value?.id || id === guild.ownerId.value) return null;
-    const member = guild.members.value.get(id);
-    const until = member?.communication_disabled_until;
-    const out = !!until && Date.parse(until) > Date.now();
-    const timeOutLabel = out ? text.members.endTimeOut : text.members.timeOut;
+function Moderate({ guild, id }: { guild: Guild; id: string }) {
+    const acts = moderationOf(guild, id);
+    if (!acts.length) return null;
     return (
         <div class="profile-actions">
-            {mayInGuild(guild, Permission.TimeOut) && <button type="button" onClick={() => moderate(timeOutLabel, name, () => timeOut(guild.id, id, out ? null : new Date(Date.now() + TIME_OUT_MS).toISOString()))}>{timeOutLabel}</button>}
-            {mayInGuild(guild, Permission.Kick) && <button type="button" class="danger" onClick={() => moderate(text.members.kick, name, () => kick(guild.id, id))}>{text.members.kick}</button>}
-            {mayInGuild(guild, Permission.Ban) && <button type="button" class="danger" onClick={() => moderate(text.members.ban, name, () => ban(guild.id, id))}>{text.members.ban}</button>}
+            {acts.map((a) => <button key={a.label} type="button" class={a.danger ? 'danger' : ''} onClick={() => { closePopover(); a.onPick(); }}>{a.label}</button>)}
         </div>
+    );
+}
+
+function About({ id }: { id: string }) {
+    const { value: p } = useRead(() => lookAtProfile(id), [id]);
+    const shared = (p?.mutual_guilds ?? []).flatMap((g) => guilds.value.get(g.id)?.name.value ?? []);
+    if (!p || id === me.value?.id && !p.user_profile?.bio) return null;
+    return (
+        <>
+            {p.user_profile?.pronouns && <p class="hint">{p.user_profile.pronouns}</p>}
+            {p.user_profile?.bio && <div class="bio"><Markdown source={p.user_profile.bio} /></div>}
+            {shared.length > 0 && id !== me.value?.id && <p class="hint">{text.members.shared(shared)}</p>}
+        </>
     );
 }
 
@@ -79,6 +76,8 @@ function Profile({ id }: { id: string }) {
             <Avatar id={id} name={name} size={72} status={statusOf(id)} />
             <h2>{name}{user.bot && <span class="tag">{text.chat.bot}</span>}</h2>
             <p class="hint">{nameOfUser(user) === user.username ? user.username : `${nameOfUser(user)} · ${user.username}`}</p>
+            {customs.has(id) && <p class="custom">{customs.get(id)}</p>}
+            <About id={id} />
             <dl>
                 <dt>{text.members.account}</dt>
                 <dd>{dayOf(timeOf(id))}</dd>
@@ -90,7 +89,7 @@ function Profile({ id }: { id: string }) {
                 <button type="button" onClick={() => { closePopover(false); insertInComposer(`<@${id}> `); }}>{text.members.mention}</button>
             </div>
             <Relation id={id} />
-            {guild && member && <Moderation guild={guild} id={id} name={name} />}
+            {guild && member && <Moderate guild={guild} id={id} />}
         </div>
     );
 }

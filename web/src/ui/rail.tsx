@@ -5,6 +5,7 @@ import { dialog, openGuild, openHome, place } from '../store/view';
 import { text } from '../text';
 import { colorOf, initials } from './avatar';
 import { Icon } from './icons';
+import { guildMenu } from './sidebar';
 
 function Server({ guild }: { guild: Guild }) {
     const open = place.value.guild === guild.id;
@@ -12,7 +13,7 @@ function Server({ guild }: { guild: Guild }) {
     const mentions = mentionsIn(guild);
     const name = guild.name.value;
     return (
-        <li class="server" data-open={open} data-unread={unread}>
+        <li class="server" data-open={open} data-unread={unread} onContextMenu={(e) => { e.preventDefault(); if (!open) openGuild(guild.id); guildMenu(e.currentTarget, guild); }}>
             <button type="button" style={{ '--face': colorOf(guild.id) }} aria-current={open ? 'page' : undefined} title={name} onClick={() => openGuild(guild.id)}>
                 <span aria-hidden="true">{initials(name)}</span>
                 <span class="visually-hidden">{text.rail.server(name, unread, mentions)}</span>

@@ -4,16 +4,20 @@ import { ChannelType, type Channel } from '../api/types';
 import { isDirect } from '../store/directs';
 import { guilds, isText, type Guild } from '../store/guilds';
 import { me } from '../store/me';
+import { viewAs } from '../store/permissions';
 import { gatewayState, reconnectNow, retryAt } from '../store/session';
-import { channelToOpen, currentChannel, currentGuild, membersShown, pane, place } from '../store/view';
+import { channelToOpen, currentChannel, currentGuild, linked, membersShown, pane, panel, place } from '../store/view';
 import { text } from '../text';
 import { Chat } from './chat';
+import { jumpTo } from './follow';
 import { Friends } from './friends';
 import { EmptyGuild } from './home';
 import { handleShortcut } from './shortcuts';
 import { MemberList } from './members';
+import { PinsPanel } from './pins';
 import { Rail } from './rail';
 import { Recipients } from './recipients';
+import { SearchPanel } from './search';
 import { Sidebar } from './sidebar';
 
 function Banner() {
@@ -41,6 +45,17 @@ function Banner() {
     );
 }
 
+function ViewAsBanner() {
+    const as = viewAs.value;
+    if (!as) return null;
+    return (
+        <div class="banner view-as" role="status">
+            <span>{text.viewAs.now(as.name)}</span>
+            <button type="button" onClick={() => (viewAs.value = null)}>{text.viewAs.end}</button>
+        </div>
+    );
+}
+
 // An address without a channel, or with one that is gone, becomes one that can be shown.
 function useValidPlace(): void {
     const { guild, channel } = place.value;
@@ -60,16 +75,33 @@ function Middle({ guild, channel }: { guild: Guild | undefined; channel: Channel
     return guild || place.value.guild ? <EmptyGuild /> : <Friends />;
 }
 
+function Right({ guild, channel }: { guild: Guild | undefined; channel: Channel | undefined }) {
+    if (panel.value === 'search' && guild) return <SearchPanel key={guild.id} guild={guild} />;
+    if (panel.value === 'pins' && channel) return <PinsPanel key={channel.id} channel={channel.id} />;
+    if (guild) return <MemberList guild={guild} />;
+    return channel?.type === ChannelType.Group ? <Recipients channel={channel} /> : null;
+}
+
+// An address with a message: there, once its channel is known.
+function useLinked(channel: Channel | undefined): void {
+    const message = linked.value;
+    useEffect(() => {
+        if (!message || !channel || channel.id !== place.value.channel) return;
+        linked.value = null;
+        jumpTo(place.value.guild, channel.id, message);
+    }, [message, channel?.id]);
+}
+
 export function Shell() {
     useValidPlace();
+    useLinked(currentChannel.value);
     useEffect(() => {
         document.addEventListener('keydown', handleShortcut);
         return () => document.removeEventListener('keydown', handleShortcut);
     }, []);
     const channel = currentChannel.value;
     const guild = currentGuild.value;
-    const group = !guild && channel?.type === ChannelType.Group ? channel : undefined;
-    const hasList = !!guild || !!group;
+    const hasList = !!guild || channel?.type === ChannelType.Group;
     if (!me.value)
         return (
             <main class="splash" aria-busy="true">
@@ -78,15 +110,15 @@ export function Shell() {
             </main>
         );
     return (
-        <div class="shell" data-pane={pane.value} data-members={membersShown.value && hasList}>
+        <div class="shell" data-pane={pane.value} data-members={!!panel.value || (membersShown.value && hasList)}>
             <Banner />
+            <ViewAsBanner />
             <div class="nav">
                 <Rail />
                 <Sidebar guild={guild} />
             </div>
             <Middle guild={guild} channel={channel} />
-            {guild && <MemberList guild={guild} />}
-            {group && <Recipients channel={group} />}
+            <Right guild={guild} channel={channel} />
             {pane.value !== 'chat' && <div class="scrim" onClick={() => (pane.value = 'chat')} />}
         </div>
     );

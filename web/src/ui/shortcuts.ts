@@ -3,7 +3,7 @@ import type { Channel } from '../api/types';
 import { directList } from '../store/directs';
 import { guilds, textChannelsOf, type Guild } from '../store/guilds';
 import { isUnread, markRead } from '../store/unread';
-import { currentChannel, currentGuild, dialog, openChannel, pane } from '../store/view';
+import { currentChannel, currentGuild, dialog, openChannel, pane, panel, togglePanel } from '../store/view';
 import { divider, goToPresent } from './follow';
 
 function step(by: number, unreadOnly: boolean): void {
@@ -27,9 +27,11 @@ function isTyping(target: EventTarget | null): boolean {
 
 export function handleShortcut(e: KeyboardEvent): void {
     const command = e.ctrlKey || e.metaKey;
-    const inDialog = !!document.querySelector('dialog[open]'); // Escape and letters are its own
+    const inDialog = !!document.querySelector('dialog[open], .screen'); // Escape and letters are its own
     if (command && e.key.toLowerCase() === 'k') dialog.value = dialog.value?.name === 'switcher' ? null : { name: 'switcher' };
-    else if (command && e.key === '/') dialog.value = { name: 'keys' };
+    else if (command && e.key.toLowerCase() === 'f' && currentGuild.value) {
+        if (panel.value !== 'search') togglePanel('search');
+    } else if (command && e.key === '/') dialog.value = { name: 'keys' };
     else if (e.altKey && e.key === 'ArrowUp') step(-1, e.shiftKey);
     else if (e.altKey && e.key === 'ArrowDown') step(1, e.shiftKey);
     else if (e.key === 'Escape' && !inDialog && !e.defaultPrevented) {

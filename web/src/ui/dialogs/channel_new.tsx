@@ -1,10 +1,8 @@
-import { createChannel, deleteChannel, editChannel } from '../../api/routes';
+import { createChannel } from '../../api/routes';
 import { ChannelType } from '../../api/types';
-import { findChannel } from '../../store/directs';
 import { putIn, sectionsOf } from '../../store/guilds';
 import { currentGuild, openChannel } from '../../store/view';
 import { text } from '../../text';
-import { confirm } from './confirm';
 import { closeDialog, Dialog } from './dialog';
 import { Form } from './form';
 
@@ -32,27 +30,6 @@ export function ChannelNew({ category }: { category?: string }) {
                         {categories.map((c) => <option value={c.id} selected={c.id === category}>{c.name}</option>)}
                     </select>
                 </label>
-            </Form>
-        </Dialog>
-    );
-}
-
-export function ChannelEdit({ id }: { id: string }) {
-    const channel = findChannel(id);
-    if (!channel) return null;
-    const remove = async (): Promise<void> => {
-        if (!(await confirm(text.channel.remove, text.channel.sureRemove(channel.name)))) return;
-        await deleteChannel(id);
-        closeDialog();
-    };
-    return (
-        <Dialog title={`${text.channel.edit}: ${channel.name}`}>
-            <Form label={text.settings.save} extra={<button type="button" class="danger" onClick={() => void remove()}>{text.channel.remove}</button>} onSubmit={async (get) => {
-                await editChannel(id, { name: get('name'), topic: get('topic') || null });
-                closeDialog();
-            }}>
-                <label class="field"><span>{text.channel.name}</span><input name="name" required maxLength={100} defaultValue={channel.name} autoComplete="off" /></label>
-                <label class="field"><span>{text.channel.topic}</span><textarea name="topic" rows={3} maxLength={1024} defaultValue={channel.topic ?? ''} /></label>
             </Form>
         </Dialog>
     );

@@ -2,28 +2,37 @@
 import type { JSX } from 'preact';
 import { me } from '../../store/me';
 import { dialog, type DialogName } from '../../store/view';
-import { ChannelEdit, ChannelNew } from './channel_new';
+import { Settings } from '../account/settings';
+import { StatusDialog } from '../account/status';
+import { ChannelSettings } from '../channel/channel_settings';
+import { Moderation } from '../moderation';
+import { ServerSettings } from '../server/server_settings';
+import { ChannelNew } from './channel_new';
 import { Confirm } from './confirm';
 import { Group, GroupName } from './group';
 import { GuildNew } from './guild_new';
 import { InviteDialog } from './invite';
 import { Invited } from './invited';
 import { Keys } from './keys';
-import { Pins } from './pins';
-import { Settings } from './settings';
+import { QuietChannel, QuietGuild } from './quiet';
 import { Switcher } from './switcher';
+import { ViewAs } from './view_as';
 
 const DIALOGS: Record<DialogName, (argument?: string) => JSX.Element> = {
     'guild-new': () => <GuildNew />,
     'channel-new': (category) => <ChannelNew category={category} />,
-    'channel-edit': (id) => <ChannelEdit id={id ?? ''} />,
+    'channel-edit': (id) => <ChannelSettings id={id ?? ''} />,
+    server: () => <ServerSettings />,
+    'view-as': () => <ViewAs />,
+    status: () => <StatusDialog />,
+    'quiet-guild': (id) => <QuietGuild id={id ?? ''} />,
+    'quiet-channel': (id) => <QuietChannel id={id ?? ''} />,
     invite: (channel) => <InviteDialog channel={channel} />,
     settings: () => <Settings />,
     switcher: () => <Switcher />,
     keys: () => <Keys />,
     group: (channel) => <Group channel={channel} />,
     'group-name': (id) => <GroupName id={id ?? ''} />,
-    pins: (channel) => <Pins channel={channel ?? ''} />,
 };
 
 export function Dialogs() {
@@ -32,6 +41,7 @@ export function Dialogs() {
         <>
             {open && me.value && DIALOGS[open.name](open.argument)}
             <Invited />
+            <Moderation />
             <Confirm />
         </>
     );

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { reason } from '../../text';
 
-export function Form(p: { label: string; onSubmit: (get: (name: string) => string) => Promise<unknown>; children: ComponentChildren; extra?: ComponentChildren; disabled?: boolean }) {
+export function Form(p: { label: string; onSubmit: (get: (name: string) => string) => Promise<unknown>; children: ComponentChildren; extra?: ComponentChildren; disabled?: boolean; danger?: boolean }) {
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState<string | null>(null);
     const submit = async (e: Event): Promise<void> => {
@@ -24,7 +24,7 @@ export function Form(p: { label: string; onSubmit: (get: (name: string) => strin
             {error && <p class="error" role="alert">{error}</p>}
             <footer>
                 {p.extra}
-                <button class="primary" disabled={busy || p.disabled}>{p.label}</button>
+                <button class={p.danger ? 'primary danger' : 'primary'} disabled={busy || p.disabled}>{p.label}</button>
             </footer>
         </form>
     );

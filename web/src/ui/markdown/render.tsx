@@ -77,6 +77,7 @@ function draw(node: Node): ComponentChildren {
         case 'block':
             return <Block language={node.language} source={node.text} />;
         case 'link':
+            if (node.href.startsWith(`${location.origin}/#/`)) return <a href={node.href}>{node.children.map(draw)}</a>; // stays in this page
             return (
                 <a href={node.href} target="_blank" rel="noopener noreferrer nofollow">
                     {node.children.map(draw)}

@@ -1,0 +1,103 @@
+// What a person does about themselves: profile, status, password, sessions, appearance.
+import assert from 'node:assert/strict';
+import { after, before, describe } from 'node:test';
+import { PASSWORD, until } from '../e2e/harness.js';
+import { Person } from './browser.js';
+import { story } from './story.js';
+import { world } from './world.js';
+
+describe('an account', () => {
+    const test = story(() => [lou, max]);
+    let lou, max, api, maxApi;
+    const body = () => lou.page.locator('.screen-body');
+    const section = (name) => lou.page.getByRole('navigation', { name: 'Settings' }).getByRole('button', { name, exact: true }).click();
+
+    before(async () => {
+        [api, maxApi] = await Promise.all(['lou', 'max'].map((n) => world.hub.register(n)));
+        const { id: guild } = await api.post('/guilds', { name: 'Ferry', system_channel_flags: 1 });
+        const general = (await api.get(`/guilds/${guild}/channels`)).find((c) => c.type === 0).id;
+        const { code } = await api.post(`/channels/${general}/invites`, { max_age: 0 });
+        await maxApi.post(`/invites/${code}`);
+        [lou, max] = await Promise.all([api, maxApi].map(async (a) => (await Person.open(world.browser, world.hub)).as(a, `/#/${guild}/${general}`)));
+        await max.page.locator('.members').getByText('lou').waitFor();
+    }, { timeout: 240_000 });
+    after(() => Promise.all([lou?.close(), max?.close()]));
+
+    test('name, pronouns and words about oneself are shown to others', async () => {
+        await lou.page.getByRole('button', { name: 'Settings' }).click();
+        await body().getByLabel('Display name').fill('Lou of the ferry');
+        await body().getByLabel('Pronouns').fill('they/them');
+        await body().getByLabel('About me').fill('I row *slowly*.');
+        await body().getByRole('button', { name: 'Save' }).click();
+        await lou.page.getByText('Saved.').waitFor();
+        const row = max.page.locator('.members').getByText(/^(lou|Lou of the ferry)$/);
+        await row.click();
+        const card = max.page.getByRole('dialog');
+        await card.getByText('they/them').waitFor();
+        await card.locator('em', { hasText: 'slowly' }).waitFor();
+        await card.getByText('Both in Ferry').waitFor();
+        await max.page.keyboard.press('Escape');
+    });
+
+    test('high contrast and less motion stay', async () => {
+        await section('Appearance');
+        await body().getByLabel('High contrast').check();
+        await body().getByLabel('Less motion').check();
+        await lou.page.reload();
+        await lou.page.locator('.shell').waitFor();
+        assert.deepEqual(await lou.page.evaluate(() => [getComputedStyle(document.body).backgroundColor, document.documentElement.dataset.still]), ['rgb(0, 0, 0)', 'true']);
+        await lou.page.getByRole('button', { name: 'Settings' }).click();
+        await section('Appearance');
+        await body().getByRole('radio', { name: 'As the system' }).check();
+    });
+
+    test('a session elsewhere is listed and ended', async () => {
+        const other = await Person.open(world.browser, world.hub);
+        await other.signIn('lou');
+        await section('Sessions');
+        await body().getByText('This one').waitFor();
+        const ends = body().getByRole('button', { name: 'End', exact: true });
+        await until('it is listed', async () => (await ends.count()) > 0);
+        const before = await ends.count();
+        await ends.first().click();
+        await until('one less', async () => (await ends.count()) === before - 1);
+        await other.page.getByRole('heading', { name: 'Welcome back' }).waitFor();
+        await other.close();
+    });
+
+    test('the password is changed; here one stays, elsewhere one is out', async () => {
+        const other = await Person.open(world.browser, world.hub);
+        await other.signIn('lou');
+        await section('Account');
+        const form = body().locator('form').nth(1);
+        await form.getByLabel('Current password').fill('not it at all');
+        for (const label of ['New password', 'New password, again']) await form.getByLabel(label, { exact: true }).fill('a new one, longer');
+        await form.getByRole('button', { name: 'Change password' }).click();
+        await form.getByRole('alert').waitFor();
+        await form.getByLabel('Current password').fill(PASSWORD);
+        await form.getByRole('button', { name: 'Change password' }).click();
+        await lou.page.getByText('Your password is changed.').waitFor();
+        await other.page.getByRole('heading', { name: 'Welcome back' }).waitFor();
+        await other.signIn('lou', 'a new one, longer');
+        await other.close();
+        await lou.page.getByRole('button', { name: 'Close', exact: true }).click();
+        await lou.say('still here');
+        await max.sees('still here');
+    });
+
+    test('status and its words are seen by others, and kept', async () => {
+        await lou.page.locator('.me-face').click();
+        await lou.page.getByRole('menuitemradio', { name: 'Do not disturb' }).click();
+        await max.page.locator('.members').getByRole('img', { name: 'Do not disturb' }).waitFor();
+        await lou.page.locator('.me-face').click();
+        await lou.page.getByRole('menuitem', { name: 'Set a status' }).click();
+        await lou.page.getByLabel('What are you up to?').fill('on the water');
+        await lou.page.getByRole('textbox', { name: 'Emoji' }).fill('🌊');
+        await lou.page.getByRole('button', { name: 'Save' }).click();
+        await max.page.locator('.members').getByText('🌊 on the water').waitFor();
+        await lou.page.reload();
+        await lou.page.locator('.me').getByText('🌊 on the water').waitFor();
+        await max.page.locator('.members').getByText('🌊 on the water').waitFor();
+        assert.deepEqual([...lou.faults, ...max.faults], []);
+    });
+});

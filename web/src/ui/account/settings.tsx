@@ -1,0 +1,28 @@
+// Everything about oneself.
+import { signOut } from '../../store/session';
+import { text } from '../../text';
+import { closeDialog } from '../dialogs/dialog';
+import { KeyList } from '../dialogs/keys';
+import { Screen } from '../screen';
+import { AccountSection } from './account_section';
+import { LookSection, NotifySection } from './look_section';
+import { ProfileSection } from './profile_section';
+import { SessionsSection } from './sessions_section';
+
+export function Settings() {
+    const t = text.settings.sections;
+    return (
+        <Screen
+            title={text.settings.title}
+            sections={[
+                { key: 'profile', label: t.profile, draw: () => <ProfileSection /> },
+                { key: 'account', label: t.account, draw: () => <AccountSection /> },
+                { key: 'sessions', label: t.sessions, draw: () => <SessionsSection /> },
+                { key: 'look', label: t.look, draw: () => <LookSection /> },
+                { key: 'notify', label: t.notify, draw: () => <NotifySection /> },
+                { key: 'keys', label: t.keys, draw: () => <KeyList /> },
+            ]}
+            footer={<><hr /><button type="button" class="danger" onClick={() => { closeDialog(); void signOut(); }}>{text.settings.signOut}</button></>}
+        />
+    );
+}
