@@ -4,5 +4,7 @@ import './conversation.test.js';
 import './people.test.js';
 import './server.test.js';
 import './account.test.js';
+import './large.test.js';
+import './offline.test.js';
 import './scroll.test.js';
 import './accessibility.test.js';

@@ -1,5 +1,7 @@
 import { render } from 'preact';
 import { effect } from '@preact/signals';
+import { followSeen, keepSeen, showSeen } from './store/cache';
+import { token } from './store/me';
 import { resumeSession } from './store/session';
 import { mentionsAll, tellRead } from './store/unread';
 import { compact, followAddress, still, theme } from './store/view';
@@ -21,7 +23,12 @@ effect(() => {
     document.title = n ? `(${n}) ${text.name}` : text.name;
 });
 window.addEventListener('hashchange', followAddress);
-window.addEventListener('pagehide', tellRead);
+window.addEventListener('pagehide', () => {
+    tellRead();
+    keepSeen();
+});
+if (token.value) showSeen();
+followSeen();
 followAddress();
 resumeSession();
 render(<App />, document.getElementById('app')!);

@@ -8,7 +8,7 @@ export interface GatewayEvents {
     onState(state: GatewayState, retryAtMs?: number): void;
 }
 
-const Op = { Dispatch: 0, Heartbeat: 1, Identify: 2, Presence: 3, Resume: 6, Reconnect: 7, Members: 8, Invalid: 9, Hello: 10, Ack: 11 };
+const Op = { Dispatch: 0, Heartbeat: 1, Identify: 2, Presence: 3, Resume: 6, Reconnect: 7, Members: 8, Invalid: 9, Hello: 10, Ack: 11, Lists: 14 };
 const FATAL = new Set([4004, 4010, 4011, 4012, 4013, 4014]);
 const NEW_SESSION = new Set([4007, 4009]);
 const CLOSE_TO_RESUME = 4900; // any code but 1000 and 1001 keeps the session
@@ -65,8 +65,13 @@ export class Gateway {
         this.send(Op.Presence, this.presence());
     }
 
-    requestMembers(guild: string): void {
-        this.send(Op.Members, { guild_id: guild, query: '', limit: 0, presences: true });
+    // Those of these users who are members.
+    requestMembers(guild: string, user_ids: string[]): void {
+        this.send(Op.Members, { guild_id: guild, user_ids, presences: true });
+    }
+    // Ranges of the list beside a channel.
+    watchMembers(guild: string, channel: string, ranges: [number, number][]): void {
+        this.send(Op.Lists, { guild_id: guild, typing: true, activities: true, channels: { [channel]: ranges } });
     }
 
     private presence() {

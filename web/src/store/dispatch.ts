@@ -5,6 +5,7 @@ import { text } from '../text';
 import { directs, findChannel, putDirect, titleOf } from './directs';
 import { guildOf, guilds, infoOf, nameIn, putGuild, putIn, putMembers, seeUser, users } from './guilds';
 import { me, sessionHash } from './me';
+import { putList } from './member_lists';
 import { knownLog, markAllStale, pinChanges } from './messages';
 import { arrived } from './outbox';
 import { isBlocked, putRelationship, putRelationships, relationships } from './people';
@@ -198,6 +199,7 @@ const handlers: Record<string, Handler> = {
     MESSAGE_REACTION_REMOVE: ((d: ReactionEvent) => changeReaction(d, -1)) as Handler,
     MESSAGE_REACTION_REMOVE_ALL: clearReactions as Handler,
     MESSAGE_REACTION_REMOVE_EMOJI: clearReactions as Handler,
+    GUILD_MEMBER_LIST_UPDATE: putList as Handler,
     CHANNEL_PINS_UPDATE: () => void pinChanges.value++,
     MESSAGE_ACK: acked as Handler,
     TYPING_START: typingStart as Handler,

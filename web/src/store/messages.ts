@@ -3,11 +3,23 @@
 import { signal } from '@preact/signals';
 import { listMessages } from '../api/routes';
 import type { Message } from '../api/types';
-import { seeUser } from './guilds';
+import { guildOf, seeUser } from './guilds';
 import { byId } from './snowflake';
 
 export const ROWS_MAX = 200;
 const PAGE = 50;
+
+// Called with authors in a large server who are not among its known members.
+let onStrangers: (guild: string, users: string[]) => void = () => {};
+export const whenSeen = (handler: typeof onStrangers): void => {
+    onStrangers = handler;
+};
+function noteAuthors(channel: string, rows: readonly Message[]): void {
+    const guild = guildOf(channel);
+    if (!guild?.large) return;
+    const unknown = new Set(rows.filter((m) => !m.webhook_id && !guild.members.value.has(m.author.id)).map((m) => m.author.id));
+    if (unknown.size) onStrangers(guild.id, [...unknown]);
+}
 
 export class Log {
     readonly rows = signal<readonly Message[]>([]);
@@ -69,6 +81,7 @@ export class Log {
 
     private put(rows: Message[], keep: 'start' | 'end'): void {
         for (const m of rows) seeUser(m.author);
+        noteAuthors(this.channelId, rows);
         const unique = [...new Map(rows.map((m) => [m.id, m])).values()].sort(byId);
         if (unique.length > ROWS_MAX && keep === 'start') this.atEnd.value = false;
         if (unique.length > ROWS_MAX && keep === 'end') this.atStart.value = false;
@@ -113,6 +126,7 @@ const LOGS_MAX = 30;
 const logs = new Map<string, Log>(); // the last used at the end
 
 export function logOf(channelId: string): Log {
+    if (!logs.has(channelId)) queueMicrotask(() => void used.value++);
     const log = logs.get(channelId) ?? new Log(channelId);
     logs.delete(channelId);
     logs.set(channelId, log);
@@ -123,5 +137,17 @@ export const knownLog = (channelId: string): Log | undefined => logs.get(channel
 // Events were missed: what is shown may be old.
 export function markAllStale(): void {
     for (const log of logs.values()) log.stale = true;
+}
+// The last used ones, oldest first; a signal tells when there is another.
+const used = signal(0);
+export function recentLogs(n: number): Log[] {
+    void used.value;
+    return [...logs.values()].slice(-n);
+}
+// Rows from an earlier visit: shown until the server's come.
+export function fillLog(channelId: string, rows: Message[]): void {
+    const log = logOf(channelId);
+    log.rows.value = rows;
+    log.atEnd.value = true;
 }
 export const forgetLogs = (): void => logs.clear();

@@ -4,14 +4,17 @@ import { setToken, whenRefused } from '../api/client';
 import * as api from '../api/routes';
 import { Gateway, type GatewayState } from '../gateway/connection';
 import { dispatch } from './dispatch';
+import { forgetSeen } from './cache';
 import { directs } from './directs';
 import { guilds } from './guilds';
 import { me, token } from './me';
-import { forgetLogs } from './messages';
+import { forgetLogs, whenSeen } from './messages';
 import { relationships } from './people';
+import { viewAs } from './permissions';
 import { myStatus, presences, type Chosen } from './presence';
 import { activitiesOf, customStatus } from './settings';
 import { save } from './storage';
+import { dialog, panel } from './view';
 
 export const gatewayState = signal<GatewayState>('stopped');
 export const retryAt = signal(0);
@@ -66,6 +69,9 @@ function forget(): void {
     relationships.value = new Map();
     presences.value = new Map();
     forgetLogs();
+    forgetSeen();
+    viewAs.value = null;
+    panel.value = dialog.value = null;
 }
 
 export async function signUp(username: string, password: string, birth: string): Promise<void> {
@@ -80,7 +86,16 @@ export async function signOut(): Promise<void> {
 }
 
 export const reconnectNow = (): void => gateway?.retryNow();
-export const requestMembers = (guild: string): void => gateway?.requestMembers(guild);
+export const watchMembers = (guild: string, channel: string, ranges: [number, number][]): void => gateway?.watchMembers(guild, channel, ranges);
+
+// Who wrote in a large server and is not known as its member: asked for together, each once.
+const IDS_MAX = 100;
+const asked = new Set<string>();
+whenSeen((guild, ids) => {
+    const fresh = ids.filter((id) => !asked.has(`${guild}/${id}`)).slice(0, IDS_MAX);
+    for (const id of fresh) asked.add(`${guild}/${id}`);
+    if (fresh.length) gateway?.requestMembers(guild, fresh);
+});
 
 // ---- Presence: what the person chose, and idle by itself after ten minutes without a key or a pointer.
 const IDLE_MS = 10 * 60_000;

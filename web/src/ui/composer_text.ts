@@ -12,10 +12,12 @@ export function insertInComposer(what: string): void {
 }
 export const focusComposer = (): void => box()?.focus();
 
+const DRAFTS_MAX = 100;
 const drafts = load<Record<string, string>>('drafts', {});
 export const draftOf = (channelId: string): string => drafts[channelId] ?? '';
 export function keepDraft(channelId: string, content: string): void {
     if (content) drafts[channelId] = content;
     else delete drafts[channelId];
+    for (const old of Object.keys(drafts).slice(0, -DRAFTS_MAX)) delete drafts[old];
     save('drafts', drafts);
 }

@@ -1,19 +1,16 @@
-import { useEffect } from 'preact/hooks';
 import type { Member, Role } from '../api/types';
-import { colorIn, nameIn, type Guild } from '../store/guilds';
-import { customs, presences, statusOf } from '../store/presence';
-import { requestMembers } from '../store/session';
-import { membersShown, pane } from '../store/view';
+import { nameIn, type Guild } from '../store/guilds';
+import { presences, statusOf } from '../store/presence';
+import { membersShown, pane, place } from '../store/view';
 import { text } from '../text';
-import { Avatar } from './avatar';
-import { openProfile } from './profile';
+import { LazyMembers } from './lazy_members';
+import { MemberRow } from './member_row';
 
 interface Group {
     title: string;
     members: Member[];
 }
 const SHOWN_MAX = 200;
-const asked = new Set<string>();
 
 // Those online by their highest role that is shown apart, then the rest of them, then who is away.
 function groupsOf(guild: Guild): Group[] {
@@ -27,33 +24,11 @@ function groupsOf(guild: Guild): Group[] {
     return [...groups].filter(([, members]) => members.length).map(([key, members]) => ({ title: typeof key === 'string' ? text.members[key] : key.name, members }));
 }
 
-function MemberRow({ guild, member }: { guild: Guild; member: Member }) {
-    const status = statusOf(member.user.id);
-    const name = nameIn(guild, member.user);
-    return (
-        <li>
-            <button type="button" class="member" data-away={status === 'offline'} onClick={(e) => openProfile(member.user.id, e.currentTarget)}>
-                <Avatar id={member.user.id} name={name} size={32} status={status} />
-                <span class="member-name">
-                    <span class="name" style={{ color: colorIn(guild, member.user.id) }}>{name}</span>
-                    {status !== 'offline' && customs.has(member.user.id) && <small class="cut">{customs.get(member.user.id)}</small>}
-                </span>
-                {member.user.bot && <span class="tag">{text.chat.bot}</span>}
-                {member.user.id === guild.ownerId.value && <span class="crown" role="img" aria-label={text.members.owner} title={text.members.owner}>★</span>}
-            </button>
-        </li>
-    );
-}
-
 export function MemberList({ guild }: { guild: Guild }) {
     const shown = membersShown.value || pane.value === 'members';
     presences.value;
-    useEffect(() => {
-        if (!shown || !guild.large || asked.has(guild.id)) return;
-        asked.add(guild.id);
-        requestMembers(guild.id);
-    }, [shown, guild]);
     if (!shown) return null;
+    if (guild.large && place.value.channel) return <LazyMembers key={guild.id} guild={guild} channel={place.value.channel} />;
     let left = SHOWN_MAX;
     return (
         <aside class="members" aria-label={text.members.label}>
@@ -64,7 +39,7 @@ export function MemberList({ guild }: { guild: Guild }) {
                 return (
                     <section key={g.title}>
                         <h3>{g.title} — {g.members.length}</h3>
-                        <ul>{rows.map((m) => <MemberRow key={m.user.id} guild={guild} member={m} />)}</ul>
+                        <ul>{rows.map((m) => <li key={m.user.id}><MemberRow guild={guild} member={m} /></li>)}</ul>
                     </section>
                 );
             })}
