@@ -25,7 +25,7 @@ typedef Hubbub__Probe__V1__Seen Seen;
 
 /* ---- One loop, one client, one group ---------------------------------------------------------------------------- */
 
-static char folder[64], path_a[96], path_b[96];
+static char folder[64], path_a[96], path_b[96], path_c[96];
 static uv_loop_t loop;
 static struct rpc_client *client;
 static struct rpc_group *group;
@@ -38,6 +38,7 @@ static void make_folder(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path_a, sizeof path_a, "unix:%s/a.sock", folder);
     snprintf(path_b, sizeof path_b, "unix:%s/b.sock", folder);
+    snprintf(path_c, sizeof path_c, "unix:%s/c.sock", folder);
     arena = arena_create(0);
 }
 
@@ -45,6 +46,7 @@ static void remove_folder(void)
 {
     unlink(path_a + 5);
     unlink(path_b + 5);
+    unlink(path_c + 5);
     ck_assert_int_eq(rmdir(folder), 0);
     arena_destroy(arena);
 }
@@ -496,7 +498,7 @@ static void start_spawner(void)
         char which;
         close(in[1]);
         while (read(in[0], &which, 1) == 1) {
-            pid_t pid = spawn(which == 'a' ? path_a : path_b);
+            pid_t pid = spawn(which == 'a' ? path_a : which == 'b' ? path_b : path_c);
             if (write(out[1], &pid, sizeof pid) != sizeof pid)
                 break;
         }
@@ -614,6 +616,61 @@ START_TEST(a_killed_instance_loses_no_call)
     ck_assert_int_eq(k.result.st, ST_UNAVAILABLE);
     usleep(100000);
     ck_assert(!rpc_group_ready(group));
+    disconnect();
+    close(spawner_in);
+    remove_folder();
+}
+END_TEST
+
+static unsigned n_ended, n_failed;
+static void count_end(void *user, const struct rpc_result *r)
+{
+    n_ended++;
+    n_failed += r->st != ST_OK;
+}
+
+START_TEST(one_of_three_is_killed_at_a_thousand_calls_a_second)
+{
+    enum {
+        CALLS = 3000,
+        KILLED_AT = 1000,
+        BACK_AT = 2000,
+        KEYS = 97,
+        IN_FLIGHT_MAX = 60
+    }; /* a probe's queue takes 64 */
+    make_folder();
+    start_spawner();
+    pid_t a = spawn_fresh('a'), b = spawn_fresh('b'), c = spawn_fresh('c');
+    char all[300];
+    snprintf(all, sizeof all, "%s,%s,%s", path_a, path_b, path_c);
+    connect_to(all, "");
+    uint64_t key = key_of_a();
+    Text in = TEXT_INIT;
+    int64_t start = clock_mono_ms();
+    n_ended = n_failed = 0;
+    for (unsigned n = 0; n < CALLS; uv_run(&loop, UV_RUN_NOWAIT)) {
+        if (clock_mono_ms() - start < n || n - n_ended == IN_FLIGHT_MAX) {
+            usleep(200);
+            continue;
+        }
+        if (n == KILLED_AT)
+            kill(a, SIGKILL);
+        if (n == BACK_AT)
+            a = spawn_fresh('a');
+        rpc_call(group, n++ % KEYS + 1, METHOD(ECHO), &in.base, NULL, 5000, count_end, NULL);
+    }
+    while (n_ended < CALLS)
+        uv_run(&loop, UV_RUN_ONCE);
+    ck_assert_uint_eq(n_failed, 0);
+    int64_t until = clock_mono_ms() + 5000;
+    for (bool back = false; !back; usleep(10000)) {
+        ck_assert_int_lt(clock_mono_ms(), until);
+        struct kept k = ask_key(key, 0);
+        back = !strcmp(instance_of(&k), path_a);
+    }
+    kill(a, SIGKILL);
+    kill(b, SIGKILL);
+    kill(c, SIGKILL);
     disconnect();
     close(spawner_in);
     remove_folder();
@@ -1160,6 +1217,7 @@ int main(void)
     tcase_add_test(t, a_stale_socket_file_is_replaced_and_no_other_file);
     tcase_add_test(t, keys_stay_and_spread);
     tcase_add_test(t, a_killed_instance_loses_no_call);
+    tcase_add_test(t, one_of_three_is_killed_at_a_thousand_calls_a_second);
     tcase_add_test(t, drain_under_load_with_another_instance_loses_no_call);
     tcase_add_test(t, a_stream_to_nobody);
     t = tcase_create("hung peers");

@@ -66,6 +66,8 @@ static const struct config_option options[] = {
      "Heartbeat interval told in HELLO, in ms"},
     {"HUBBUB_SESSION_LINGER_MS", CONFIG_INT, &config.session_linger_ms, "180000", 0, 3600000, NULL,
      "How long a session without a socket can be resumed, in ms"},
+    {"HUBBUB_USER_SESSIONS_MAX", CONFIG_INT, &config.user_sessions_max, "50", 1, 100000, NULL,
+     "Sessions with a socket that a person may have, over all gateways; one more is closed with 4015"},
     {"HUBBUB_DRAIN_MS", CONFIG_INT, &config.drain_ms, "2000", 0, 60000, NULL,
      "Window over which a stopping gateway sends its sessions away, in ms"},
     {"HUBBUB_DRAIN_PER_SECOND", CONFIG_INT, &config.drain_per_second, "500", 1, 100000, NULL,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import { Client as Bot, Events, GatewayIntentBits } from 'discord.js';
+import { Client as Bot, Events, GatewayIntentBits, Partials } from 'discord.js';
 import { Op, PASSWORD, Socket, exchange, sleep, unique, until, withHubbub } from '../e2e/harness.js';
 
 const number = (answer, name) => Number(answer.headers.get(`x-ratelimit-${name}`));
@@ -157,6 +157,56 @@ describe('limits by default, two gateways', () => {
         await bot.destroy();
     });
 
+    test('a discord.js bot of two shards, each a client of its own at another gateway: each has its guilds, DMs are shard 0\'s', { timeout: 120_000 }, async (t) => {
+        const { owner, guild } = await up.hub.guild();
+        const account = await up.hub.bot(owner, { guild });
+        const guilds = [[], []], shardOf = (id) => Number((BigInt(id) >> 22n) % 2n);
+        const add = (id) => owner.post(`/oauth2/authorize?client_id=${account.application}&scope=bot&permissions=8`, { guild_id: id, permissions: '8', authorize: true });
+        const roomOf = async (id) => (await owner.get(`/guilds/${id}/channels`)).find((c) => c.type === 0).id;
+        guilds[shardOf(guild)].push(guild);
+        while (guilds.some((list) => list.length < 2)) {
+            const { id } = await owner.post('/guilds', { name: unique('shard ') });
+            await add(id);
+            guilds[shardOf(id)].push(id);
+        }
+        const opened = () => Promise.all(['gateway-1', 'gateway-2'].map((name) => metric(up.hub, name, 'hubbub_gateway_identified_total')));
+        const had = await opened();
+        const bots = await Promise.all([0, 1].map(async (shard) => {
+            const { Guilds, GuildMessages, DirectMessages, MessageContent } = GatewayIntentBits;
+            const bot = new Bot({ shards: [shard], shardCount: 2, intents: [Guilds, GuildMessages, DirectMessages, MessageContent], partials: [Partials.Channel], rest: { api: `${up.hub.url}/api` } });
+            t.after(() => bot.destroy());
+            const get = bot.rest.get.bind(bot.rest);
+            bot.rest.get = async (route, options) => {
+                const answer = await get(route, options);
+                return route === '/gateway/bot' ? { ...answer, url: `ws://${up.hub.gateways[shard]}` } : answer;
+            };
+            bot.heard = [];
+            bot.on(Events.MessageCreate, (m) => bot.heard.push(m.content));
+            const ready = once(bot, Events.ClientReady);
+            await bot.login(account.secret);
+            await ready;
+            return bot;
+        }));
+        await until('a shard at each gateway', async () => (await opened()).every((n, i) => n === had[i] + 1));
+        for (const shard of [0, 1]) assert.deepEqual([...bots[shard].guilds.cache.keys()].sort(), guilds[shard].sort());
+        const dm = await owner.post('/users/@me/channels', { recipients: [account.id] });
+        await owner.say(dm.id, 'between us');
+        for (const id of guilds.flat()) await owner.say(await roomOf(id), `in ${id}`);
+        await until('both heard theirs', () => bots[0].heard.length >= 1 + guilds[0].length && bots[1].heard.length >= guilds[1].length);
+        // One that the bot is added to while both run.
+        const { id: late } = await owner.post('/guilds', { name: unique('late ') });
+        await add(late);
+        await until('the new guild is there', () => bots[shardOf(late)].guilds.cache.has(late));
+        guilds[shardOf(late)].push(late);
+        await owner.say(await roomOf(late), `in ${late}`);
+        for (const shard of [0, 1]) {
+            const expected = [...guilds[shard].map((id) => `in ${id}`), ...(shard ? [] : ['between us'])].sort();
+            await until(`shard ${shard} heard all`, () => bots[shard].heard.length >= expected.length);
+            assert.deepEqual(bots[shard].heard.sort(), expected);
+            assert.deepEqual([...bots[shard].guilds.cache.keys()].sort(), guilds[shard].sort());
+        }
+    });
+
     test('/gateway/bot counts sessions that are opened, resumed ones not', async () => {
         const { owner, guild } = await up.hub.guild();
         const bot = await up.hub.bot(owner, { guild });
@@ -279,7 +329,7 @@ describe('limits of an operator, behind a trusted proxy', () => {
     const up = withHubbub({ before, after }, {
         env: {
             HUBBUB_RATELIMIT: 'on', HUBBUB_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8', HUBBUB_RATELIMIT_INVALID: '20/5', HUBBUB_RATELIMIT_IDENTIFY: '4/60',
-            HUBBUB_IDENTIFY_CONCURRENCY: '1', HUBBUB_RATELIMIT_GLOBAL: 'off',
+            HUBBUB_IDENTIFY_CONCURRENCY: '1', HUBBUB_RATELIMIT_GLOBAL: 'off', HUBBUB_RATELIMIT_FRAMES: '20/60', HUBBUB_USER_SESSIONS_MAX: '9',
         },
     });
     const from = (address, path, options = {}) => up.hub.request('GET', path, { headers: { 'x-forwarded-for': address }, ...options });
@@ -323,9 +373,17 @@ describe('limits of an operator, behind a trusted proxy', () => {
         await Promise.all([first.close(), second.close()]);
     });
 
-    test('people identify as often as they like', async () => {
+    test('people identify as often as they like, and have as many sessions and frames as the operator says', async () => {
         const person = await up.hub.register(unique('often'));
-        const sockets = await Promise.all(Array.from({ length: 8 }, () => person.connect()));
-        await Promise.all(sockets.map((s) => s.close()));
+        const sockets = await Promise.all(Array.from({ length: 9 }, () => person.connect()));
+        const tenth = up.hub.socket();
+        await tenth.op(Op.HELLO);
+        tenth.identify(person.token);
+        assert.equal(await tenth.closeCodeWithin(), 4015);
+        for (let i = 1; i < 20; i++) sockets[0].send({ op: Op.HEARTBEAT, d: null }); // the first was IDENTIFY
+        await until('all are answered', () => sockets[0].frames.filter((f) => f.op === Op.ACK).length === 19);
+        sockets[0].send({ op: Op.HEARTBEAT, d: null });
+        assert.equal(await sockets[0].closeCodeWithin(), 4008);
+        await Promise.all(sockets.slice(1).map((s) => s.close()));
     });
 });

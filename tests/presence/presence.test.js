@@ -1,9 +1,12 @@
 // Goal: what people show is seen by others, on another gateway too, and goes when they go: closed, dropped, killed, forgotten.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { Intent, sleep, until, withHubbub } from '../e2e/harness.js';
+import { fileURLToPath } from 'node:url';
+import { Intent, Op, sleep, until, withHubbub } from '../e2e/harness.js';
 
-const up = withHubbub({ before, after }, { gateways: 2 });
+// With 30 s between heartbeats, the default, a silent client is offline within a minute: here it takes less.
+const up = withHubbub({ before, after }, { gateways: 2, env: { HUBBUB_HEARTBEAT_INTERVAL_MS: '8000' } });
 const of = (id, status) => (d) => d.user.id === id && d.status === status;
 
 describe('what is shown', () => {
@@ -51,6 +54,24 @@ describe('what is shown', () => {
         socket.send({ op: 3, d: { status: 'invisible', since: null, afk: false, activities: [] } });
         await watcher.event('PRESENCE_UPDATE', of(person.id, 'offline'), { from });
         await socket.close();
+    });
+
+    test('of more than five changes in 20 s the first five count, and the socket stays', async () => {
+        const from = watcher.frames.length;
+        const socket = await person.connect({ gateway: 1 });
+        const show = (state) => socket.send({ op: 3, d: { status: 'online', since: null, afk: false, activities: [{ type: 4, name: 'Custom Status', state }] } });
+        const state = (frame) => frame.d.activities[0]?.state;
+        for (let i = 1; i <= 8; i++) show(`state ${i}`);
+        socket.send({ op: Op.HEARTBEAT, d: socket.seq });
+        await socket.op(Op.ACK);
+        await watcher.event('PRESENCE_UPDATE', (d) => d.user.id === person.id && d.activities[0]?.state === 'state 5', { from });
+        const late = await world.owner.connect({ gateway: 1 });
+        const { d: guild } = await late.event('GUILD_CREATE', (d) => d.id === world.guild);
+        assert.equal(guild.presences.find((p) => p.user.id === person.id).activities[0].state, 'state 5');
+        assert.ok(!watcher.frames.slice(from).some((f) => f.t === 'PRESENCE_UPDATE' && /state [678]/.test(state(f))));
+        assert.equal(socket.closeCode, undefined);
+        await Promise.all([late.close(), socket.close()]);
+        await watcher.event('PRESENCE_UPDATE', of(person.id, 'offline'), { from });
     });
 
     test('a dropped socket is shown for 10 s more, and a session that is resumed stays', { timeout: 60_000 }, async () => {
@@ -102,6 +123,24 @@ test('a wiped Redis: who leaves is seen to leave, and within 60 s everything is 
     a.send({ op: 3, d: { status: 'dnd', since: null, afk: false, activities: [] } });
     await watcher.event('PRESENCE_UPDATE', of(stays.id, 'dnd'), { from });
     for (const socket of [watcher, a]) await socket.close();
+});
+
+test('kill -9 of a client, and one whose network falls silent: both are offline within 90 s', { timeout: 150_000 }, async () => {
+    const { hub } = up;
+    const { owner, guild, members: [killed, silent] } = await hub.guild(2);
+    const watcher = await owner.connect({ gateway: 0 });
+    await watcher.event('GUILD_CREATE', (d) => d.id === guild);
+    const program = fileURLToPath(new URL('client.js', import.meta.url));
+    const clients = [killed, silent].map((p) => spawn(process.execPath, [program, `ws://${hub.gateways[1]}/?v=10&encoding=json`, p.token], { stdio: 'inherit' }));
+    try {
+        for (const p of [killed, silent]) await watcher.event('PRESENCE_UPDATE', of(p.id, 'online'), { ms: 20_000 });
+        clients[0].kill('SIGKILL');
+        clients[1].kill('SIGSTOP'); // its socket stays open, and says nothing
+        for (const p of [killed, silent]) await watcher.event('PRESENCE_UPDATE', of(p.id, 'offline'), { ms: 90_000 });
+    } finally {
+        for (const c of clients) c.kill('SIGKILL');
+    }
+    await watcher.close();
 });
 
 test('kill -9 of a gateway: its people are offline within 90 s', { timeout: 150_000 }, async () => {

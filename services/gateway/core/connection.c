@@ -5,8 +5,6 @@
 #include "services/gateway/core/member_list.h"
 #include "services/gateway/core/state.h"
 
-enum { FRAME_WINDOW_MS = 60000, PRESENCE_WINDOW_MS = 20000, PRESENCES_PER_WINDOW = 5 };
-
 void connection_send(struct hub *h, struct hub_connection *c, struct hub_payload *p, int64_t s)
 {
     if (!c->closing)
@@ -168,7 +166,14 @@ static void handle_resume(struct frame *f)
         session_resume(f->h, f->c, d);
 }
 
-/* At most five in 20 s: more are dropped. */
+/* Counts one; true when it is over the limit. */
+static bool is_over(const struct hub *h, const struct hub_limit *limit, struct counted *c)
+{
+    if (h->now - c->start >= limit->window_ms)
+        *c = (struct counted){.start = h->now};
+    return ++c->n > limit->count && limit->count;
+}
+
 static void handle_presence(struct frame *f)
 {
     struct hub_connection *c = f->c;
@@ -177,11 +182,7 @@ static void handle_presence(struct frame *f)
         close_undecodable(f);
         return;
     }
-    if (f->h->now - c->presence_start >= PRESENCE_WINDOW_MS) {
-        c->presence_start = f->h->now;
-        c->presence_frames = 0;
-    }
-    if (c->presence_frames++ < PRESENCES_PER_WINDOW)
+    if (!is_over(f->h, &f->h->config.presences, &c->presences))
         session_set_presence(f->h, c->session, d);
 }
 
@@ -297,15 +298,6 @@ static const struct op_rule *find_op(int64_t op)
 
 /* ---- Frames ------------------------------------------------------------------------------------------------------ */
 
-static bool over_rate(struct hub *h, struct hub_connection *c)
-{
-    if (h->now - c->window_start >= FRAME_WINDOW_MS) {
-        c->window_start = h->now;
-        c->window_frames = 0;
-    }
-    return ++c->window_frames > h->config.frames_per_minute_max;
-}
-
 /* Bots have the smaller limit, but for op 100. */
 static bool over_size(const struct hub *h, const struct hub_connection *c, size_t n, int64_t op)
 {
@@ -348,7 +340,7 @@ void hub_receive(struct hub *h, struct hub_connection *c, const char *text, size
     h->now = now_ms;
     if (c->closing)
         return;
-    if (over_rate(h, c))
+    if (is_over(h, &h->config.frames, &c->frames))
         connection_close(h, c, 4008, "You are being rate limited");
     else
         parse_frame(h, c, text, n);
@@ -361,8 +353,8 @@ struct hub_connection *hub_connected(struct hub *h, void *edge, int version, int
 {
     h->now = now_ms;
     struct hub_connection *c = memory_zeroed(sizeof *c);
-    *c = (struct hub_connection){.edge = edge, .version = version, .beat_at = now_ms, .window_start = now_ms};
-    c->presence_start = now_ms;
+    *c = (struct hub_connection){.edge = edge, .version = version, .beat_at = now_ms};
+    c->frames.start = c->presences.start = now_ms;
     c->identify_due = now_ms + h->config.identify_timeout_ms;
     DL_APPEND(h->connections, c);
     h->n_connections++;

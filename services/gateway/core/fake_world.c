@@ -1309,7 +1309,9 @@ static void add_gateway(struct fake_world *w)
         .identifies_waiting_max = 1000,
         .frame_bytes_max_bot = 4096,
         .frame_bytes_max_user = 16384,
-        .frames_per_minute_max = 120,
+        .frames = {120, 60000},
+        .presences = {5, 20000},
+        .user_sessions_max = 50,
         .gateway_id = names[w->n_gateways],
         .resume_url = "ws://127.0.0.1:8081",
     };

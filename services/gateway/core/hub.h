@@ -47,7 +47,7 @@ struct hub_opening {
     int32_t shard; /* 0 when it has none */
     bool identify; /* false: it moves here, and was counted before */
 };
-enum { HUB_USER_SESSIONS_MAX = 50, HUB_SEAT_REFRESH_MS = 20000 };
+enum { HUB_SEAT_REFRESH_MS = 20000 };
 struct hub_io {
     void *user;
     /* Questions to chat and presence. The answer comes by hub_on_*() with the same ticket, always, later. */
@@ -56,7 +56,7 @@ struct hub_io {
     void (*snapshot)(void *user, uint64_t ticket, uint64_t guild_id, const uint64_t *user_ids, size_t n);
     void (*open)(void *user, uint64_t ticket, const struct hub_opening *);
     /* A person's session has a socket (told again every HUB_SEAT_REFRESH_MS), or has none any more: the rim counts them
-     * over all gateways, and refuses to open another past HUB_USER_SESSIONS_MAX. */
+     * over all gateways, and refuses to open another past the most. */
     void (*seat)(void *user, uint64_t user_id, const char *session_id, bool taken);
     void (*member)(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user_id);
     void (*members)(void *user, uint64_t ticket, const Hubbub__V1__SearchMembersRequest *);
@@ -88,6 +88,10 @@ struct hub_io {
     void (*command)(void *user, void *edge, const struct hub_identity *, int64_t op, struct wire_json *d);
     uint64_t (*random)(void *user);
 };
+/* So many in a window that begins with the first. */
+struct hub_limit {
+    int64_t count, window_ms; /* count 0: no limit */
+};
 struct hub_config {
     uint32_t heartbeat_interval_ms; /* 30000 or what the operator says; no beat for 1.5 of them: 4009 */
     uint32_t identify_timeout_ms;   /* 15000: then 4003... closed */
@@ -99,7 +103,9 @@ struct hub_config {
      * many may wait for that. More are answered by op 9 false, 1 to 5 s later. */
     uint32_t identifies_asked_max, identifies_waiting_max;
     uint32_t frame_bytes_max_bot, frame_bytes_max_user; /* 4096, 16384; above: 4002 */
-    uint32_t frames_per_minute_max;                     /* 120: then 4008 */
+    struct hub_limit frames;                            /* 120 in 60 s: then 4008 */
+    struct hub_limit presences;                         /* op 3, 5 in 20 s: more are dropped */
+    unsigned user_sessions_max;                         /* 50: then 4015 */
     const char *gateway_id;
     const char *resume_url; /* ws://... handed out in READY */
 };

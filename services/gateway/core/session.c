@@ -653,7 +653,7 @@ static void fold_open(struct hub *h, struct session *x, const struct ticket *t,
     }
     if (!x->user)
         x->user = user_watch(h, x->identity.user_id, x);
-    if (!x->identity.bot && !x->move && connected_sessions(x->user) >= HUB_USER_SESSIONS_MAX) {
+    if (!x->identity.bot && !x->move && connected_sessions(x->user) >= h->config.user_sessions_max) {
         fail_full(h, x);
         return;
     }

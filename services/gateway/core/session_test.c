@@ -571,6 +571,9 @@ START_TEST(a_presence_is_told_on_every_change)
     for (int i = 0; i < 10; i++)
         fake_send(c, "{\"op\":3,\"d\":{\"status\":\"%s\"}}", i < 4 ? "idle" : "online");
     ck_assert_str_eq(w->last_presence->status, "idle"); /* five in 20 s; more are dropped */
+    fake_run(w, 20000);
+    fake_send(c, "{\"op\":3,\"d\":{\"status\":\"online\"}}");
+    ck_assert_str_eq(w->last_presence->status, "online");
     fake_cut(c, 1001);
     ck_assert(w->last_presence->closed);
 }

@@ -281,10 +281,9 @@ struct hub_connection {
     int64_t identify_due;          /* without a session */
     int64_t refused_until;         /* its IDENTIFY was not let in: op 9 goes out then; 0: no */
     int64_t reconnect_at, cut_at;  /* drain: when op 7 goes out, and when the socket is closed; 0: not yet */
-    int64_t window_start;
-    unsigned window_frames;
-    int64_t presence_start;
-    unsigned presence_frames;
+    struct counted {
+        int64_t start, n;
+    } frames, presences; /* of hub_config's limits */
     struct hub_connection *prev, *next;
 };
 

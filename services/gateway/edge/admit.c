@@ -45,6 +45,12 @@ bool admit_start(struct edge *e)
     return l->store && !wrong && proxies;
 }
 
+struct hub_limit admit_socket_limit(const struct edge *e, enum ratelimit_class class)
+{
+    const struct ratelimit_limit *l = &e->limits->of[class];
+    return (struct hub_limit){l->count, l->window_ms};
+}
+
 /* ---- Whom ------------------------------------------------------------------------------------------------------ */
 
 /* The lines of the header, joined: a proxy may add a line of its own. */

@@ -16,6 +16,8 @@ struct admission {
 
 /* Reads the options, makes edge->limits. false: an option is wrong (logged). */
 bool admit_start(struct edge *) MUST_CHECK;
+/* What the core counts by itself, for each socket. */
+struct hub_limit admit_socket_limit(const struct edge *, enum ratelimit_class);
 /* The client's address, behind the proxies that are trusted. Lives as long as the exchange. */
 const char *admit_client_address(struct exchange *);
 /* Refuses an address that got too many 401, 403 and 429: true when the exchange is answered. */

@@ -24,7 +24,6 @@ enum {
     IDENTIFY_TIMEOUT_MS = 15000,
     RING_EVENTS = 1024,
     RING_EPHEMERAL = 128,
-    FRAMES_PER_MINUTE = 120,
     FRAME_BYTES_BOT = 4096,
     CLOSE_RECONNECT = 4000
 };
@@ -280,7 +279,9 @@ static struct hub *make_hub(struct edge *e)
         .identifies_waiting_max = (uint32_t)e->config->identifies_waiting_max,
         .frame_bytes_max_bot = FRAME_BYTES_BOT,
         .frame_bytes_max_user = EDGE_FRAME_BYTES_MAX,
-        .frames_per_minute_max = FRAMES_PER_MINUTE,
+        .frames = admit_socket_limit(e, RATELIMIT_FRAMES),
+        .presences = admit_socket_limit(e, RATELIMIT_PRESENCE),
+        .user_sessions_max = (unsigned)e->config->user_sessions_max,
         .gateway_id = e->config->gateway_id,
         .resume_url = e->gateway_url,
     };

@@ -49,7 +49,7 @@ struct edge_config {
     const char *trusted_proxies;              /* comma list of addresses and networks whose X-Forwarded-For counts */
     int64_t upload_bytes_max, send_queue_bytes_max, send_buffer_bytes, connections_max;
     int64_t drain_ms, drain_per_second, handover_ms;
-    int64_t heartbeat_interval_ms, session_linger_ms;
+    int64_t heartbeat_interval_ms, session_linger_ms, user_sessions_max;
     int64_t identifies_asked_max, identifies_waiting_max, unidentified_max;
     bool io_uring;
 };

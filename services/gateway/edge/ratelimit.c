@@ -30,6 +30,8 @@ static const struct config_option options[] = {
     LIMIT(LOGIN_TRIES, "10/300", "Logins into one account from an address"),
     LIMIT(LOGIN_ACCOUNT, "200/3600", "Logins into one account from all addresses"),
     LIMIT(IDENTIFY, "1000/86400", "IDENTIFYs of a bot, told by /gateway/bot"),
+    LIMIT(FRAMES, "120/60", "Frames that a client sends on a WebSocket; one more closes it with 4008"),
+    LIMIT(PRESENCE, "5/20", "Presence updates (op 3) on a WebSocket; more are dropped"),
     {"HUBBUB_IDENTIFY_CONCURRENCY", CONFIG_INT, &concurrency, "16", 1, 1000, NULL,
      "Shards of a bot that may identify within 5 s (max_concurrency)"},
 };
@@ -73,7 +75,7 @@ const char *ratelimit_read_options(struct ratelimit_limit ret[RATELIMIT_CLASSES]
     }
     ret[RATELIMIT_CONCURRENCY] = (struct ratelimit_limit){1, CONCURRENCY_WINDOW_MS};
     if (!strcmp(mode, "off"))
-        memset(ret, 0, RATELIMIT_CLASSES * sizeof *ret);
+        memset(ret, 0, RATELIMIT_FRAMES * sizeof *ret);
     return NULL;
 }
 

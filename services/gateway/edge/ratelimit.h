@@ -25,6 +25,9 @@ enum ratelimit_class {
     RATELIMIT_LOGIN_ACCOUNT, /* logins into one account, of all addresses */
     RATELIMIT_IDENTIFY,      /* IDENTIFYs of a bot */
     RATELIMIT_CONCURRENCY,   /* IDENTIFYs of a bot at a time, of each bucket of its shards */
+    /* Counted by the gateway's core for each socket: HUBBUB_RATELIMIT does not turn these off. */
+    RATELIMIT_FRAMES,   /* frames of a client */
+    RATELIMIT_PRESENCE, /* presence updates of a client */
     RATELIMIT_CLASSES
 };
 struct ratelimit_limit {

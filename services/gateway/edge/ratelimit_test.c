@@ -47,8 +47,10 @@ START_TEST(the_defaults_are_limits)
     setenv("HUBBUB_RATELIMIT", "off", 1);
     config_load("gateway", 1, (char **)argv, &ratelimit_options, 1);
     ck_assert_ptr_null(ratelimit_read_options(all));
-    for (unsigned i = 0; i < RATELIMIT_CLASSES; i++)
+    for (unsigned i = 0; i < RATELIMIT_FRAMES; i++)
         ck_assert_int_eq(all[i].count, 0);
+    ck_assert_int_eq(all[RATELIMIT_FRAMES].count, 120);
+    ck_assert_int_eq(all[RATELIMIT_PRESENCE].count, 5);
 }
 END_TEST
 

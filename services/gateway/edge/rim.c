@@ -146,7 +146,7 @@ static void count_opening(struct opening *o, const ProtobufCMessage *response)
     if (o->response->identity->bot)
         admit_identify(o->edge, o->user_id, o->of.shard, &o->ask);
     else
-        seats_claim(o->edge->seats, o->user_id, o->of.session_id, HUB_USER_SESSIONS_MAX, on_seated, o);
+        seats_claim(o->edge->seats, o->user_id, o->of.session_id, o->edge->config->user_sessions_max, on_seated, o);
 }
 
 static void on_open(void *user, const struct rpc_result *result)
