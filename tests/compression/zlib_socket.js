@@ -4,7 +4,7 @@ import zlib from 'node:zlib';
 import { Op, Socket } from '../e2e/harness.js';
 
 // Node's createInflate: what a write gave is there when its callback comes.
-export function nodeInflater() {
+export function nodeByteInflater() {
     const stream = zlib.createInflate({ flush: zlib.constants.Z_SYNC_FLUSH });
     let chunks = [];
     stream.on('data', (chunk) => chunks.push(chunk));
@@ -12,10 +12,15 @@ export function nodeInflater() {
         stream.once('error', reject);
         stream.write(bytes, () => {
             stream.off('error', reject);
-            resolve(Buffer.concat(chunks).toString());
+            resolve(Buffer.concat(chunks));
             chunks = [];
         });
     });
+}
+
+export function nodeInflater() {
+    const inflate = nodeByteInflater();
+    return async (bytes) => (await inflate(bytes)).toString();
 }
 
 // The stream of browsers. It does not tell where a message ends: the text does.

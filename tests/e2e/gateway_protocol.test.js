@@ -46,7 +46,7 @@ describe('opening', () => {
         await socket.close();
     });
 
-    for (const path of ['/?v=10&encoding=json', '/?v=9&encoding=json', '/', '/gateway', '/gateway?v=9', '/gateway/?encoding=json&v=10', '/?encoding=json&v=10&compress=zstd-stream'])
+    for (const path of ['/?v=10&encoding=json', '/?v=9&encoding=json', '/', '/gateway', '/gateway?v=9', '/gateway/?encoding=json&v=10', '/?encoding=json&v=10&compress=br-stream'])
         test(`a client that connects to ${path} is served in plain text`, async () => {
             const { hub } = up;
             const person = await hub.register();

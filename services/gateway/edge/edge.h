@@ -3,7 +3,8 @@
  *
  *   listen.c      accepts sockets                       connection.c  HTTP/1.1 of one socket, until it is a WebSocket
  *   exchange.c    one request: which way it goes        rest.c        JSON to protobuf to JSON, by the generated tables
- *   admit.c       rate limits, the client's address     deflate.c     the form of compressed frames
+ *   admit.c       rate limits, the client's address     deflate.c     the form of compressed frames, and zstd_stream.c
+ *   etf.c         frames as Erlang's terms
  *   identity.c    whose token is this                   own_routes.c  /gateway, /ping, /.well-known, the page at /
  *   upload.c      files of a multipart message          attachment.c  files back
  *   json_images.c images in a JSON body                 asset.c       images back

@@ -119,8 +119,8 @@ static const char *query_value(const struct url_pair *pairs, unsigned n, const c
     return NULL;
 }
 
-/* No version asked means 10. Of a compression that we do not have (zstd-stream), nothing comes: plain text frames are
- * what every client takes as well. */
+/* No version asked means 10. Of a compression that we do not have, nothing comes: frames as they are are what every
+ * client takes as well. */
 static struct socket_terms terms_of(struct exchange *x)
 {
     struct socket_terms terms = {0};
@@ -130,8 +130,12 @@ static struct socket_terms terms_of(struct exchange *x)
         return terms;
     const char *v = query_value(pairs, n, "v"), *encoding = query_value(pairs, n, "encoding"),
                *compress = query_value(pairs, n, "compress");
-    terms.zlib_stream = compress && !strcmp(compress, "zlib-stream");
-    if (encoding && strcmp(encoding, "json"))
+    if (compress && !strcmp(compress, "zlib-stream"))
+        terms.stream = STREAM_ZLIB;
+    else if (compress && !strcmp(compress, "zstd-stream"))
+        terms.stream = STREAM_ZSTD;
+    terms.etf = encoding && !strcmp(encoding, "etf");
+    if (encoding && !terms.etf && strcmp(encoding, "json"))
         return terms;
     if (!v || !strcmp(v, "10"))
         terms.version = 10;

@@ -3,17 +3,19 @@
  * one.
  *
  * Each socket's message is gathered from the shared payloads: [frame header][body][tail with its own s], up to sixteen
- * frames. A compressed one is [frame header, zlib header when due][deflated body][tail as a stored block]: the body is
- * deflated when the first socket wants it so, and kept with the payload. All sends are non-blocking and complete inside
- * the submission (MSG_DONTWAIT), so nothing outlives the call. What a socket did not take of a frame is copied and
- * kept as its rest, which goes first in its next message; whole frames stay in the queue. Such a socket is not tried
- * again before WRITEABLE.
+ * frames. A compressed one is [frame header, stream header when due][compressed body][tail as a stored block]: a body
+ * is made when the first socket wants it so, and kept with the payload; so is its form as a term. All sends are
+ * non-blocking and complete inside the submission (MSG_DONTWAIT), so nothing outlives the call. What a socket did not
+ * take of a frame is copied and kept as its rest, which goes first in its next message; whole frames stay in the queue.
+ * Such a socket is not tried again before WRITEABLE.
  *
  * A slice is 1,000 sockets; between slices the loop turns, so that a fan-out to ten thousand delays nobody else for
  * long. */
 #include "lib/base/log.h"
 #include "services/gateway/edge/deflate.h"
+#include "services/gateway/edge/etf.h"
 #include "services/gateway/edge/socket.h"
+#include "services/gateway/edge/zstd_stream.h"
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
@@ -25,9 +27,17 @@ enum { SLICE = 1000, BATCH = 256, HEADER_MAX = 10, PIECES = 3 };
  * comes behind a compressed one before it, so events stay as they are and what opens a session is always compressed. */
 enum { PAYLOAD_COMPRESS_BYTES_MIN = 16 * 1024 };
 
-enum form { FORM_TEXT, FORM_CLOSE, FORM_PONG, FORM_STREAM, FORM_PAYLOAD };
+enum form { FORM_PLAIN, FORM_CLOSE, FORM_PONG, FORM_ZLIB, FORM_ZSTD, FORM_PAYLOAD };
+enum { STREAM_HEADER_MAX = ZSTD_STREAM_HEADER_BYTES };
+
+/* What a payload was made into: a payload's edge_cache. Second: of the term. */
+struct forms {
+    struct buf term;
+    struct deflated *deflated[2];
+    struct zstd_body *zstd[2];
+};
 struct piece {
-    unsigned char header[HEADER_MAX + DEFLATE_HEADER_BYTES];
+    unsigned char header[HEADER_MAX + STREAM_HEADER_MAX];
     unsigned char tail[HUB_TAIL_BYTES + DEFLATE_TAIL_BYTES];
 };
 /* One socket's message. */
@@ -48,6 +58,7 @@ struct flush {
     struct io_uring uring;
     struct gather *gathers; /* BATCH of them */
     struct deflater *deflater;
+    struct zstd_streamer *streamer;
 };
 
 struct flush *flush_create(struct edge *e, bool io_uring)
@@ -58,6 +69,7 @@ struct flush *flush_create(struct edge *e, bool io_uring)
     f->edge = e;
     f->last = &f->first;
     f->deflater = deflater_create();
+    f->streamer = zstd_streamer_create();
     int result = io_uring ? io_uring_queue_init(BATCH, &f->uring, 0) : -ENOSYS;
     f->uring_on = !result;
     log_info("sends go out by", LOG_S("call", f->uring_on ? "io_uring" : "sendmsg"),
@@ -72,6 +84,7 @@ void flush_destroy(struct flush *f)
     if (f->uring_on)
         io_uring_queue_exit(&f->uring);
     deflater_destroy(f->deflater);
+    zstd_streamer_destroy(f->streamer);
     free(f->gathers);
     free(f);
 }
@@ -100,11 +113,11 @@ static struct socket *take(struct flush *f)
 /* ---- Gathering ------------------------------------------------------------------------------------------------- */
 
 /* RFC 6455 section 5.2: a whole frame, not masked. */
-static size_t frame_header(unsigned char *ret, enum form form, size_t n)
+static size_t frame_header(unsigned char *ret, enum form form, bool etf, size_t n)
 {
-    static const unsigned char opcodes[] = {
-        [FORM_TEXT] = 0x81, [FORM_CLOSE] = 0x88, [FORM_PONG] = 0x8a, [FORM_STREAM] = 0x82, [FORM_PAYLOAD] = 0x82};
-    ret[0] = opcodes[form];
+    static const unsigned char opcodes[] = {[FORM_PLAIN] = 0x81, [FORM_CLOSE] = 0x88, [FORM_PONG] = 0x8a,
+                                            [FORM_ZLIB] = 0x82,  [FORM_ZSTD] = 0x82,  [FORM_PAYLOAD] = 0x82};
+    ret[0] = form == FORM_PLAIN && etf ? opcodes[FORM_ZLIB] : opcodes[form];
     if (n < 126) {
         ret[1] = (unsigned char)n;
         return 2;
@@ -133,45 +146,126 @@ static enum form form_of(const struct socket *s, const struct frame *f)
 {
     if (f->s == OUT_CLOSE || f->s == OUT_PONG)
         return f->s == OUT_CLOSE ? FORM_CLOSE : FORM_PONG;
-    if (s->zlib_stream)
-        return FORM_STREAM;
+    if (s->stream != STREAM_NONE)
+        return s->stream == STREAM_ZLIB ? FORM_ZLIB : FORM_ZSTD;
     bool large = f->payload->snapshot || f->payload->len >= PAYLOAD_COMPRESS_BYTES_MIN;
-    return large && s->hub && hub_wants_compression(s->hub) ? FORM_PAYLOAD : FORM_TEXT;
+    return large && !s->etf && s->hub && hub_wants_compression(s->hub) ? FORM_PAYLOAD : FORM_PLAIN;
 }
 
-static struct deflated *deflated_body(struct flush *f, struct hub_payload *p)
+static struct forms *forms_of(struct hub_payload *p)
 {
-    if (!p->edge_cache) {
-        struct deflated *d = p->edge_cache = deflate_body(f->deflater, p->data, p->len);
-        metric_add(&edge_deflated_before, (int64_t)d->plain_bytes);
-        metric_add(&edge_deflated_after, (int64_t)d->len);
-    }
+    if (!p->edge_cache && !(p->edge_cache = calloc(1, sizeof(struct forms))))
+        log_fatal("out of memory");
     return p->edge_cache;
 }
 
-/* The i-th frame of a gather. begin: the zlib header belongs before it. */
+void flush_free_forms(void *edge_cache)
+{
+    struct forms *f = edge_cache;
+    if (!f)
+        return;
+    buf_finish(&f->term);
+    for (unsigned i = 0; i < 2; i++) {
+        free(f->deflated[i]);
+        free(f->zstd[i]);
+    }
+    free(f);
+}
+
+/* The payload as the socket's encoding has it. */
+static struct iovec encoded(struct hub_payload *p, bool etf)
+{
+    if (!etf)
+        return (struct iovec){p->data, p->len};
+    struct buf *term = &forms_of(p)->term;
+    if (!term->len && !etf_write(term, p->data, p->len)) {
+        log_error("a payload is no JSON");
+        buf_clear(term);
+        etf_write(term, "null", 4);
+    }
+    return (struct iovec){term->data, term->len};
+}
+
+static struct deflated *deflated_body(struct flush *f, struct hub_payload *p, bool etf)
+{
+    struct deflated **d = &forms_of(p)->deflated[etf];
+    if (*d)
+        return *d;
+    struct iovec plain = encoded(p, etf);
+    *d = deflate_body(f->deflater, plain.iov_base, plain.iov_len);
+    metric_add(&edge_deflated_before, (int64_t)(*d)->plain_bytes);
+    metric_add(&edge_deflated_after, (int64_t)(*d)->len);
+    return *d;
+}
+
+static struct zstd_body *zstd_body(struct flush *f, struct hub_payload *p, bool etf)
+{
+    struct zstd_body **b = &forms_of(p)->zstd[etf];
+    if (*b)
+        return *b;
+    struct iovec plain = encoded(p, etf);
+    *b = zstd_stream_body(f->streamer, plain.iov_base, plain.iov_len, !etf);
+    metric_add(&edge_deflated_before, (int64_t)(*b)->plain_bytes);
+    metric_add(&edge_deflated_after, (int64_t)(*b)->len);
+    return *b;
+}
+
+/* Which bytes are everybody's; the socket's own become the tail, whose length is returned. */
+static size_t gather_body(struct gather *g, struct hub_payload *payload, enum form form, const void *own, size_t n,
+                          unsigned char *tail, struct iovec *ret_body)
+{
+    struct flush *f = g->socket->edge->flush;
+    bool etf = g->socket->etf;
+    if (form == FORM_ZSTD) {
+        struct zstd_body *b = zstd_body(f, payload, etf);
+        *ret_body = (struct iovec){b->data, b->len};
+        return zstd_stream_tail(tail, own, n);
+    }
+    if (form == FORM_ZLIB || form == FORM_PAYLOAD) {
+        struct deflated *d = deflated_body(f, payload, etf);
+        *ret_body = (struct iovec){d->data, d->len};
+        return deflate_tail(tail, d, own, n, form == FORM_PAYLOAD);
+    }
+    *ret_body = form == FORM_PLAIN ? encoded(payload, etf) : (struct iovec){payload->data, payload->len};
+    memcpy(tail, own, n);
+    return n;
+}
+
+static size_t own_bytes_of(const struct gather *g, const struct frame *f, char own[HUB_TAIL_BYTES])
+{
+    if (f->s < 0)
+        return 0;
+    if (!g->socket->etf)
+        return frame_tail(own, f->s);
+    etf_tail((unsigned char *)own, f->s);
+    return ETF_TAIL_BYTES;
+}
+
+/* The header of a stream that begins. */
+static size_t stream_header(unsigned char *at, enum form form)
+{
+    const unsigned char *header = form == FORM_ZSTD ? zstd_stream_header : deflate_header;
+    size_t n = form == FORM_ZSTD ? ZSTD_STREAM_HEADER_BYTES : DEFLATE_HEADER_BYTES;
+    memcpy(at, header, n);
+    return n;
+}
+
+/* The i-th frame of a gather. begin: its stream begins. */
 static struct iovec *gather_frame(struct gather *g, unsigned i, const struct frame *f, enum form form, bool begin)
 {
-    struct iovec *iov = g->message.msg_iov + g->message.msg_iovlen;
+    struct iovec *iov = g->message.msg_iov + g->message.msg_iovlen, body;
     struct piece *p = &g->pieces[i];
-    struct iovec body = {f->payload->data, f->payload->len};
+    unsigned char first[STREAM_HEADER_MAX];
     char own[HUB_TAIL_BYTES];
-    size_t own_bytes = f->s >= 0 ? frame_tail(own, f->s) : 0, tail = own_bytes;
-    bool compressed = form == FORM_STREAM || form == FORM_PAYLOAD;
-    if (compressed) {
-        struct deflated *d = deflated_body(g->socket->edge->flush, f->payload);
-        body = (struct iovec){d->data, d->len};
-        tail = deflate_tail(p->tail, d, own, own_bytes, form == FORM_PAYLOAD);
-    } else {
-        memcpy(p->tail, own, own_bytes);
-    }
-    size_t begin_bytes = begin ? DEFLATE_HEADER_BYTES : 0;
-    size_t header = frame_header(p->header, form, begin_bytes + body.iov_len + tail);
-    memcpy(p->header + header, deflate_header, begin_bytes);
+    size_t own_bytes = own_bytes_of(g, f, own), begin_bytes = begin ? stream_header(first, form) : 0;
+    size_t tail = gather_body(g, f->payload, form, own, own_bytes, p->tail, &body);
+    size_t header = frame_header(p->header, form, g->socket->etf, begin_bytes + body.iov_len + tail);
+    memcpy(p->header + header, first, begin_bytes);
     *iov++ = (struct iovec){p->header, header + begin_bytes};
     *iov++ = body;
     if (tail)
         *iov++ = (struct iovec){p->tail, tail};
+    bool compressed = form == FORM_ZLIB || form == FORM_ZSTD || form == FORM_PAYLOAD;
     g->plain[i] = compressed ? f->payload->len + own_bytes : 0;
     g->sizes[i] = header + begin_bytes + body.iov_len + tail;
     return iov;
@@ -185,12 +279,12 @@ static void gather(struct socket *s, struct gather *g)
     g->message = (struct msghdr){.msg_iov = g->iov};
     if (g->rest)
         g->iov[g->message.msg_iovlen++] = (struct iovec){s->rest + s->rest_sent, g->rest};
-    bool begun = s->zlib_begun;
+    bool begun = s->stream_begun;
     for (unsigned i = 0; i < g->frames; i++) {
         const struct frame *f = &s->ring[(s->first + i) & (s->cap - 1)];
         enum form form = form_of(s, f);
-        bool begin = form == FORM_PAYLOAD || (form == FORM_STREAM && !begun);
-        begun |= form == FORM_STREAM;
+        bool stream = form == FORM_ZLIB || form == FORM_ZSTD, begin = form == FORM_PAYLOAD || (stream && !begun);
+        begun |= stream;
         g->message.msg_iovlen = (size_t)(gather_frame(g, i, f, form, begin) - g->iov);
         g->bytes += g->sizes[i];
     }
@@ -238,7 +332,7 @@ static void count_sent(struct gather *g, unsigned n)
     metric_add(&edge_flushed_frames, n);
     int64_t before = 0, after = 0;
     for (unsigned i = 0; i < n; i++) {
-        g->socket->zlib_begun |= g->plain[i] > 0;
+        g->socket->stream_begun |= g->plain[i] > 0;
         before += (int64_t)g->plain[i];
         after += g->plain[i] ? (int64_t)g->sizes[i] : 0;
     }

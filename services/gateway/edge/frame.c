@@ -97,7 +97,7 @@ static uint16_t end_header(struct frame_reader *r)
     if (is_control(r->opcode))
         return 0;
     r->in_message = true;
-    if (r->opcode == BINARY)
+    if (r->opcode == (r->binary ? TEXT : BINARY))
         return FRAME_CODE_BINARY;
     return length > r->message_bytes_max - r->message_len ? FRAME_CODE_TOO_LARGE : 0;
 }
@@ -201,10 +201,10 @@ static struct frame_event take_control(struct frame_reader *r, const char *piece
     return (struct frame_event){.kind = kind, .data = (const char *)r->control, .n = (size_t)r->at};
 }
 
-static struct frame_event take_text(struct frame_reader *r, const char *piece, size_t n)
+static struct frame_event take_message(struct frame_reader *r, const char *piece, size_t n)
 {
     r->at += n;
-    if (!frame_utf8_take(&r->utf8, piece, n))
+    if (!r->binary && !frame_utf8_take(&r->utf8, piece, n))
         return fault(r, FRAME_CODE_UTF8);
     bool frame_ends = !r->left, message_ends = frame_ends && r->final;
     r->in_payload = !frame_ends;
@@ -227,7 +227,7 @@ static struct frame_event take_payload(struct frame_reader *r, char *in, size_t 
     unmask(r->mask, r->at, in, take);
     r->left -= take;
     *used += take;
-    return is_control(r->opcode) ? take_control(r, in, take) : take_text(r, in, take);
+    return is_control(r->opcode) ? take_control(r, in, take) : take_message(r, in, take);
 }
 
 struct frame_event frame_read(struct frame_reader *r, char *in, size_t n, size_t *used)

@@ -17,7 +17,7 @@ enum { FRAME_CONTROL_BYTES_MAX = 125, FRAME_HEADER_BYTES_MAX = 14 };
 /* Close codes of RFC 6455 section 7.4.1 that a fault has. */
 enum {
     FRAME_CODE_PROTOCOL = 1002,
-    FRAME_CODE_BINARY = 1003, /* a binary message: none is expected */
+    FRAME_CODE_BINARY = 1003, /* a binary message where text is expected, or text for binary */
     FRAME_CODE_NONE = 1005,   /* never on the wire: a close frame without a code */
     FRAME_CODE_UTF8 = 1007,
     FRAME_CODE_TOO_LARGE = 1009
@@ -31,6 +31,7 @@ struct frame_utf8 {
 
 struct frame_reader {
     size_t message_bytes_max;
+    bool binary; /* messages are binary, and not judged as UTF-8; else they are text */
     /* the frame */
     unsigned char header[FRAME_HEADER_BYTES_MAX];
     uint8_t header_len; /* bytes of it that have come */
@@ -51,7 +52,7 @@ struct frame_reader {
 
 enum frame_event_kind {
     FRAME_MORE,    /* all bytes are used; none is an event */
-    FRAME_MESSAGE, /* data, n: a whole text */
+    FRAME_MESSAGE, /* data, n: a whole message */
     FRAME_PING,    /* data, n: to be sent back */
     FRAME_CLOSED,  /* code, FRAME_CODE_NONE among them; data, n: the reason. The last event. */
     FRAME_FAULT    /* code: to close with. The last event. */

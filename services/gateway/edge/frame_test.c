@@ -511,10 +511,28 @@ START_TEST(noise_reads_the_same_however_it_is_cut)
 }
 END_TEST
 
+/* Of a connection whose messages are binary. */
+START_TEST(binary_is_not_judged_as_text)
+{
+    char frames[] = "\x82\x82\0\0\0\0\xff\xc3\x81\x81\0\0\0\0a";
+    struct frame_reader r = {.message_bytes_max = 100, .binary = true};
+    size_t used;
+    struct frame_event event = frame_read(&r, frames, sizeof frames - 1, &used);
+    ck_assert_int_eq(event.kind, FRAME_MESSAGE);
+    ck_assert_uint_eq(event.n, 2);
+    ck_assert_mem_eq(event.data, "\xff\xc3", 2);
+    event = frame_read(&r, frames + used, sizeof frames - 1 - used, &used);
+    ck_assert_int_eq(event.kind, FRAME_FAULT);
+    ck_assert_uint_eq(event.code, FRAME_CODE_BINARY);
+    frame_reader_finish(&r);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("frame");
     TCase *t = tcase_create("frame");
+    tcase_add_test(t, binary_is_not_judged_as_text);
     tcase_add_test(t, messages_of_every_length_and_mask);
     tcase_add_test(t, lengths_over_64_kib);
     tcase_add_test(t, lengths_that_are_refused);

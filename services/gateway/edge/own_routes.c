@@ -89,7 +89,7 @@ static void well_known_client(struct exchange *x)
     wire_write_string(&body, e->cdn_url);
     buf_puts(&body, "},\"gateway\":{\"baseUrl\":");
     wire_write_string(&body, e->gateway_url);
-    buf_puts(&body, ",\"encoding\":[\"json\"],\"compression\":[\"zlib-stream\"]}}");
+    buf_puts(&body, ",\"encoding\":[\"json\",\"etf\"],\"compression\":[\"zlib-stream\",\"zstd-stream\"]}}");
     exchange_answer(x, 200, "application/json", NULL, body.data, body.len);
     buf_finish(&body);
 }

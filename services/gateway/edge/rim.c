@@ -458,7 +458,7 @@ static void close_socket(void *user, void *edge_socket, uint16_t code, const cha
 
 static void payload_free(void *user, void *edge_cache)
 {
-    free(edge_cache);
+    flush_free_forms(edge_cache);
 }
 
 static uint64_t random_number(void *user)

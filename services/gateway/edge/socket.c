@@ -14,6 +14,7 @@
 #include "services/gateway/edge/socket.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "services/gateway/edge/etf.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -101,15 +102,16 @@ static void on_timer(struct wheel_timer *t)
         socket_cut(s); /* it had its time to say goodbye */
 }
 
-static struct socket *create(struct edge *e, int fd, bool zlib_stream)
+static struct socket *create(struct edge *e, int fd, struct socket_terms terms)
 {
     struct socket *s = calloc(1, sizeof *s);
     if (!s)
         log_fatal("out of memory");
     *s = (struct socket){.edge = e,
                          .fd = fd,
-                         .zlib_stream = zlib_stream,
-                         .in.message_bytes_max = EDGE_FRAME_BYTES_MAX,
+                         .stream = terms.stream,
+                         .etf = terms.etf,
+                         .in = {.message_bytes_max = EDGE_FRAME_BYTES_MAX, .binary = terms.etf},
                          .refs = 1,
                          .next = e->sockets,
                          .timer.fire = on_timer};
@@ -182,7 +184,7 @@ static void on_bytes(struct socket *s, char *in, size_t n);
 
 void socket_adopt(struct edge *e, int fd, const char *key, struct socket_terms terms, char *in, size_t n)
 {
-    struct socket *s = create(e, fd, terms.zlib_stream);
+    struct socket *s = create(e, fd, terms);
     lws_adopt_desc_t raw = {.vh = lws_get_vhost_by_name(e->lws, "default"),
                             .type = LWS_ADOPT_SOCKET,
                             .fd.sockfd = fd,
@@ -351,12 +353,26 @@ static void on_fault(struct socket *s, uint16_t code)
     hear_no_more(s, 0);
 }
 
-static void on_message(struct socket *s, const char *text, size_t n)
+static void hear(struct socket *s, const char *text, size_t n)
+{
+    hub_receive(s->edge->hub, s->hub, text, n, clock_mono_ms());
+    edge_touch(s->edge);
+}
+
+static void on_message(struct socket *s, const char *message, size_t n)
 {
     if (s->closing || !s->hub)
         return;
-    hub_receive(s->edge->hub, s->hub, text, n, clock_mono_ms());
-    edge_touch(s->edge);
+    if (!s->etf) {
+        hear(s, message, n);
+        return;
+    }
+    struct buf json = {0};
+    if (etf_read(&json, message, n))
+        hear(s, json.data, json.len);
+    else
+        on_fault(s, FRAME_CODE_BINARY);
+    buf_finish(&json);
 }
 
 static void on_bytes(struct socket *s, char *in, size_t n)

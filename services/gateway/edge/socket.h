@@ -8,6 +8,9 @@
 #include "services/gateway/edge/frame.h"
 #include <libwebsockets.h>
 
+/* What every frame goes through. */
+enum socket_stream { STREAM_NONE, STREAM_ZLIB, STREAM_ZSTD };
+
 enum { OUT_WHOLE = -1, OUT_CLOSE = -2, OUT_PONG = -3 };
 struct frame {
     struct hub_payload *payload;
@@ -31,8 +34,10 @@ struct socket {
     int64_t over_since_ms;      /* since when bytes are over the limit; 0: they are not */
     /* in */
     struct frame_reader in;
-    struct wheel_timer timer;     /* over the limit, or closing: how long that may last */
-    bool zlib_stream, zlib_begun; /* every frame is compressed; the first one was sent */
+    struct wheel_timer timer; /* over the limit, or closing: how long that may last */
+    enum socket_stream stream;
+    bool stream_begun; /* its first frame was sent */
+    bool etf;          /* frames are terms, both ways */
     bool dirty;
     bool blocked; /* the descriptor took less than it was given: WRITEABLE is due */
     bool closing; /* its last frame is queued or sent; no message is read any more */
@@ -46,7 +51,8 @@ void socket_context_destroy(struct edge *);
 /* What the client asked for in its URL. version 0: one that we do not speak, answered by close code 4012. */
 struct socket_terms {
     int version;
-    bool zlib_stream;
+    enum socket_stream stream;
+    bool etf;
 };
 /* Takes fd and answers the handshake. key: Sec-WebSocket-Key, checked by the caller. in: bytes that came behind the
  * handshake; they are changed. */
@@ -70,6 +76,8 @@ void flush_add(struct flush *, struct socket *);
 bool flush_run(struct flush *);
 /* Sends what the socket has until it takes no more. From its WRITEABLE callback. */
 void flush_socket(struct socket *);
+/* A payload's edge_cache. */
+void flush_free_forms(void *);
 /* Drops n frames from the front of the queue. */
 void socket_pop(struct socket *, unsigned n);
 /* All that it had to send is sent. */
