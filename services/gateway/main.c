@@ -58,7 +58,7 @@ static const struct config_option options[] = {
      "Sockets of all kinds at once"},
     {"HUBBUB_UNIDENTIFIED_MAX", CONFIG_INT, &config.unidentified_max, "10000", 1, 10000000, NULL,
      "WebSockets that have not identified yet; with more of them handshakes are answered 503"},
-    {"HUBBUB_IDENTIFY_CONCURRENCY", CONFIG_INT, &config.identifies_asked_max, "48", 1, 10000, NULL,
+    {"HUBBUB_IDENTIFIES_ASKED", CONFIG_INT, &config.identifies_asked_max, "48", 1, 10000, NULL,
      "IDENTIFYs that this gateway asks of chat at once"},
     {"HUBBUB_IDENTIFY_QUEUE", CONFIG_INT, &config.identifies_waiting_max, "10000", 1, 10000000, NULL,
      "IDENTIFYs that may wait for that; more are told to come again in 1 to 5 s"},

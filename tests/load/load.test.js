@@ -16,7 +16,7 @@ const silent = [];
 let hub;
 before(async () => {
     hub = await Hubbub.start({ gateways: 2, env: {
-        HUBBUB_IDENTIFY_CONCURRENCY: '4', HUBBUB_IDENTIFY_QUEUE: '60', HUBBUB_UNIDENTIFIED_MAX: '250',
+        HUBBUB_IDENTIFIES_ASKED: '4', HUBBUB_IDENTIFY_QUEUE: '60', HUBBUB_UNIDENTIFIED_MAX: '250',
         HUBBUB_SEND_QUEUE_BYTES: '16384', HUBBUB_SEND_BUFFER_BYTES: '8192',
     } });
 }, { timeout: 120_000 });
