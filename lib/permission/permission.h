@@ -94,6 +94,8 @@ enum permission_bit {
 
 /* Every bit that has a meaning: what an owner or an administrator holds. */
 extern const uint64_t PERM_ALL;
+/* What a guild of mfa_level 1 gives only to those with a second factor: PROTOCOL section 14 marks them. */
+extern const uint64_t PERM_ELEVATED;
 /* What @everyone may do in a new guild. */
 extern const uint64_t PERM_DEFAULT;
 

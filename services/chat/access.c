@@ -3,11 +3,12 @@
 #include "services/chat/access.h"
 #include <inttypes.h>
 
-/* $1 the guild or channel, $2 the user. */
+/* $1 the guild or channel, $2 the user. The factor that counts for a bot is its owner's. */
 #define SUBJECT_COLUMNS                                                                                                \
     "g.id, g.owner_id, f.epoch, m.user_id IS NOT NULL, coalesce(m.timeout_until > clock_timestamp(), false), "         \
     "m.roles, "                                                                                                        \
-    "r.bits, r.position, r.id, g.verification_level"
+    "r.bits, r.position, r.id, g.verification_level, g.mfa_level > 0 AND NOT (SELECT coalesce(o.mfa, u.mfa) FROM "     \
+    "users u LEFT JOIN applications p ON p.bot_id = u.id LEFT JOIN users o ON o.id = p.owner_id WHERE u.id = $2)"
 #define SUBJECT_JOINS                                                                                                  \
     "JOIN feeds f ON f.scope_id = g.id AND NOT f.closed "                                                              \
     "LEFT JOIN members m ON m.guild_id = g.id AND m.user_id = $2 "                                                     \
@@ -15,7 +16,7 @@
     "position, "                                                                                                       \
     "(array_agg(id ORDER BY position DESC, id))[1] AS id FROM roles WHERE id = ANY (array_append(m.roles, g.id))) r "  \
     "ON true "
-enum { SUBJECT_N = 10 };
+enum { SUBJECT_N = 11 };
 
 static void read_subject(struct call *c, const struct db_rows *rows, uint64_t user_id, struct access *a)
 {
@@ -25,6 +26,7 @@ static void read_subject(struct call *c, const struct db_rows *rows, uint64_t us
     a->top_position = (int)db_i64(rows, 0, 7);
     a->top_role = db_u64(rows, 0, 8);
     a->verification_level = (int)db_i64(rows, 0, 9);
+    a->lacks_factor = db_bool(rows, 0, 10);
     struct permission_subject *s = &a->subject;
     s->user_id = user_id;
     s->guild_id = a->guild_id;
@@ -144,6 +146,8 @@ status access_channel(struct call *c, struct db *d, uint64_t channel_id, struct 
 status access_require(struct call *c, const struct access *a, uint64_t bits)
 {
     uint64_t lacking = bits & ~a->permissions;
+    if (!lacking && a->lacks_factor && (bits & PERM_ELEVATED))
+        return call_fail(c, ST_MFA_REQUIRED, "user %" PRIu64 " has no second factor", a->subject.user_id);
     if (!lacking)
         return ST_OK;
     return call_fail(c, access_is_direct(a) ? ST_NOT_ON_DM : ST_MISSING_PERMISSIONS, "user %" PRIu64 " lacks %#" PRIx64,

@@ -5,7 +5,8 @@
  * feeds row first, so nobody's rights move between the check and the commit. A check that guards a read or a message
  * runs on a lease; messages carry `epoch` to their writer, which compares it (FEEDS.md, "Epoch fence").
  * How a refusal reads: ST_UNKNOWN_GUILD and ST_UNKNOWN_CHANNEL when there is none, ST_MISSING_ACCESS when the caller is
- * no member or may not view the channel, ST_MISSING_PERMISSIONS when bits lack, ST_NOT_ON_DM when bits lack in a DM.
+ * no member or may not view the channel, ST_MISSING_PERMISSIONS when bits lack, ST_NOT_ON_DM when bits lack in a DM,
+ * ST_MFA_REQUIRED when the bits are held, but the guild asks for a second factor with them.
  * All recorded with call_fail. */
 #pragma once
 #include "hubbub/v1/channels.pb-c.h"
@@ -19,6 +20,7 @@ struct access {
     uint64_t owner_id;                 /* of the guild, or of the group DM */
     uint64_t epoch;                    /* of the feeds row, of the same snapshot */
     bool member;
+    bool lacks_factor;      /* the guild wants a second factor of those who moderate, and the subject has none */
     int verification_level; /* of the guild: verification.h */
     uint64_t in_guild;      /* permission_in_guild */
     int top_position;       /* of the subject's highest role; 0 with the guild's id: @everyone only */

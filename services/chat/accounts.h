@@ -11,5 +11,11 @@
  * password are checked; hashes the password: on the bulkhead "argon2". *ret lives in the call's arena. */
 status account_create_by_operator(struct call *, const Hubbub__V1__RegisterRequest *, bool admin,
                                   uint64_t *ret_id) MUST_CHECK;
+/* Whether it is the caller's password: ST_PASSWORD_WRONG when not. argon2: on that bulkhead, with no lease held.
+ * *ret_hash: what it was compared with; compare it again in the change that follows. */
+status account_require_password(struct call *, const char *password, const char **ret_hash) MUST_CHECK;
+/* In a change that holds the user's scope: ST_PASSWORD_WRONG when the hash is no longer this one, or the account is
+ * disabled. */
+status account_require_unchanged(struct call *, struct change *, uint64_t user_id, const char *hash) MUST_CHECK;
 /* The 50035 leaf "password" unless the length is allowed. */
 status account_check_password(struct call *, const char *password) MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -45,6 +46,14 @@ bool password_verify(const char *stored, const char *password)
     bool known = stored && *stored;
     int wrong = crypto_pwhash_str_verify(known ? stored : nobody, password, strlen(password));
     return known && !wrong;
+}
+
+bool recovery_hash(const char *code, const uint8_t salt[16], uint8_t ret[32])
+{
+    static_assert(crypto_pwhash_SALTBYTES == 16, "the salt's size is in the header");
+    pthread_once(&once, prepare);
+    metric_add(&runs, 1);
+    return !crypto_pwhash(ret, 32, code, strlen(code), salt, PASSES, MEMORY_BYTES, crypto_pwhash_ALG_ARGON2ID13);
 }
 
 int64_t password_runs(void)

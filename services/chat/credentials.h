@@ -15,6 +15,9 @@ bool password_verify(const char *stored, const char *password) MUST_CHECK;
 /* How often argon2 ran in this process: for the test of equal cost. */
 int64_t password_runs(void);
 
+/* argon2id of a recovery code with the salt of its owner (16 bytes; 19 MiB, two passes). false: no memory for it. */
+bool recovery_hash(const char *code, const uint8_t salt[16], uint8_t ret[32]) MUST_CHECK;
+
 char *token_make(struct arena *, uint64_t user_id);
 void token_hash(const char *token, uint8_t ret[TOKEN_HASH_N]);
 /* n random bytes as lower-case hexadecimal digits. */

@@ -10,6 +10,7 @@
 #include "services/chat/names.h"
 #include "services/chat/profiles.h"
 #include "services/chat/rename.h"
+#include "services/chat/tickets.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
 #include <string.h>
@@ -248,7 +249,7 @@ static status invalid_login(struct call *c)
 struct login {
     uint64_t id;
     const char *hash; /* NULL: nobody */
-    bool disabled;
+    bool disabled, mfa;
 };
 
 static status find_login(struct call *c, const char *login, struct login *ret)
@@ -258,14 +259,14 @@ static status find_login(struct call *c, const char *login, struct login *ret)
     status st = chat_lease(c, &d);
     if (st == ST_OK)
         st = chat_query(c, d, &rows,
-                        "SELECT id, password_hash, disabled FROM users WHERE NOT bot AND "
+                        "SELECT id, password_hash, disabled, mfa FROM users WHERE NOT bot AND "
                         "(" SAME_NAME("username", "$1") " OR lower(email) = lower($1)) LIMIT 1",
                         DB_TEXT(login));
     if (st != ST_OK)
         return st;
     *ret = (struct login){0};
     if (db_count(rows))
-        *ret = (struct login){db_u64(rows, 0, 0), db_text(rows, 0, 1), db_bool(rows, 0, 2)};
+        *ret = (struct login){db_u64(rows, 0, 0), db_text(rows, 0, 1), db_bool(rows, 0, 2), db_bool(rows, 0, 3)};
     return ST_OK;
 }
 
@@ -276,6 +277,26 @@ static status issue_if_unchanged(struct call *c, const struct login *l, const ch
     if (st == ST_OK)
         st = token_issue_if(c, d, l->id, l->hash, user_agent, ret_token);
     return st == ST_OK && !*ret_token ? invalid_login(c) : st;
+}
+
+/* The password was right. In a change: a new password or a disabled account either ends the ticket or is seen here. */
+static status ask_second_factor(struct call *c, const struct login *l, Hubbub__V1__TokenResponse *resp)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    status st = change_begin(c, &l->id, 1, ST_UNKNOWN_USER, &ch);
+    if (st == ST_OK)
+        st = account_require_unchanged(c, ch, l->id, l->hash);
+    if (st == ST_PASSWORD_WRONG)
+        st = invalid_login(c);
+    if (st == ST_OK)
+        st = ticket_issue(c, change_db(ch), l->id, TICKET_LOGIN, NULL, &resp->ticket);
+    if (st == ST_OK)
+        st = change_commit(ch);
+    PB_SET(resp, mfa, true);
+    PB_SET(resp, totp, true);
+    PB_SET(resp, backup, true);
+    PB_SET(resp, sms, false);
+    return st;
 }
 
 /* Told only to somebody who knows the password. */
@@ -294,7 +315,7 @@ static status login(struct call *c, const Hubbub__V1__LoginRequest *req, Hubbub_
         return invalid_login(c);
     if (l.disabled)
         return disabled_account(c);
-    st = issue_if_unchanged(c, &l, req->user_agent, &resp->token);
+    st = l.mfa ? ask_second_factor(c, &l, resp) : issue_if_unchanged(c, &l, req->user_agent, &resp->token);
     if (st == ST_OK)
         PB_SET(resp, user_id, l.id);
     return st;
@@ -371,6 +392,34 @@ static status wrong_password(struct call *c)
     return call_fail_field(c, "password", "PASSWORD_DOES_NOT_MATCH", "Password does not match.");
 }
 
+static status load_hash(struct call *c, const char **ret)
+{
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *rows;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = chat_query(c, d, &rows, "SELECT password_hash FROM users WHERE id = $1", DB_ID(call_user(c)));
+    if (st == ST_OK)
+        *ret = db_count(rows) ? db_text(rows, 0, 0) : "";
+    return st;
+}
+
+status account_require_password(struct call *c, const char *password, const char **ret_hash)
+{
+    status st = load_hash(c, ret_hash);
+    if (st == ST_OK && !password_verify(*ret_hash, text_of(password)))
+        st = call_fail(c, ST_PASSWORD_WRONG, "user %" PRIu64, call_user(c));
+    return st;
+}
+
+status account_require_unchanged(struct call *c, struct change *ch, uint64_t user_id, const char *hash)
+{
+    struct db_rows *rows;
+    status st = change_query(ch, &rows, "SELECT FROM users WHERE id = $1 AND password_hash = $2 AND NOT disabled",
+                             DB_ID(user_id), DB_TEXT(hash));
+    return st == ST_OK && !db_count(rows) ? call_fail(c, ST_PASSWORD_WRONG, "it changed meanwhile") : st;
+}
+
 /* A new password or e-mail needs the old password. */
 static status check_password(struct call *c, const Hubbub__V1__EditMeRequest *req, struct account_edit *e)
 {
@@ -381,16 +430,9 @@ static status check_password(struct call *c, const Hubbub__V1__EditMeRequest *re
         return call_fail(c, ST_BOTS_FORBIDDEN, "a bot has neither password nor e-mail");
     if (!*text_of(req->password))
         return call_fail_field(c, "password", "BASE_TYPE_REQUIRED", "This field is required");
-    {
-        DB_LEASED struct db *d = NULL;
-        struct db_rows *rows;
-        status st = chat_lease(c, &d);
-        if (st == ST_OK)
-            st = chat_query(c, d, &rows, "SELECT password_hash FROM users WHERE id = $1", DB_ID(call_user(c)));
-        if (st != ST_OK)
-            return st;
-        e->old_hash = db_count(rows) ? db_text(rows, 0, 0) : "";
-    }
+    status st = load_hash(c, &e->old_hash);
+    if (st != ST_OK)
+        return st;
     if (!password_verify(e->old_hash, req->password))
         return wrong_password(c);
     e->new_hash = changes ? password_hash(call_arena(c), req->new_password) : NULL;
@@ -423,7 +465,7 @@ static status update_account(struct call *c, struct change *ch, const struct acc
     if (!db_count(rows))
         return wrong_password(c);
     rows_me(call_arena(c), rows, 0, 0, resp);
-    Hubbub__V1__User *seen = rows_user(call_arena(c), rows, 0, 0);
+    Hubbub__V1__User *seen = rows_own_user(call_arena(c), rows, 0, 0);
     change_add(ch, user, user, 0, ROWS_EVENT(call_arena(c), user_update, seen));
     return ST_OK;
 }

@@ -10,6 +10,7 @@
 #include "services/chat/handlers.h"
 #include "services/chat/membership.h"
 #include "services/chat/rows.h"
+#include "services/chat/second_factor.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
 
@@ -29,7 +30,7 @@ static status no_account(struct call *c, uint64_t id)
 
 #define ACCOUNT                                                                                                        \
     "SELECT u.id, u.username, u.email, u.admin, u.disabled, (SELECT count(*) FROM tokens t WHERE t.user_id = u.id), "  \
-    "(SELECT count(*) FROM members m WHERE m.user_id = u.id), " ROWS_MS("u.created_at")                                \
+    "(SELECT count(*) FROM members m WHERE m.user_id = u.id), " ROWS_MS("u.created_at") ", u.mfa"                     \
     " FROM users u WHERE NOT u.bot AND "
 
 static void read_account(const struct db_rows *rows, unsigned row, Hubbub__V1__Account *a)
@@ -42,6 +43,7 @@ static void read_account(const struct db_rows *rows, unsigned row, Hubbub__V1__A
     PB_SET(a, tokens, (uint32_t)db_i64(rows, row, 5));
     PB_SET(a, guilds, (uint32_t)db_i64(rows, row, 6));
     PB_SET(a, created_at, db_i64(rows, row, 7));
+    PB_SET(a, second_factor, db_bool(rows, row, 8));
 }
 
 static status load_account(struct call *c, uint64_t id, Hubbub__V1__Account *ret)
@@ -210,6 +212,15 @@ static status set_disabled(struct call *c, const Hubbub__V1__SetDisabledRequest 
     return st == ST_OK ? change_commit(ch) : st;
 }
 
+static status drop_second_factor(struct call *c, const Hubbub__V1__UserRequest *req, Hubbub__V1__Empty *resp)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    status st = begin_account(c, req->user_id, &ch);
+    if (st == ST_OK)
+        st = second_factor_drop(c, ch, req->user_id);
+    return st == ST_OK ? change_commit(ch) : st;
+}
+
 static status issue_token(struct call *c, const Hubbub__V1__UserRequest *req, Hubbub__V1__TokenResponse *resp)
 {
     CHANGE_OWNED struct change *ch = NULL;
@@ -292,6 +303,7 @@ const struct hubbub__v1__administration__handlers administration_handlers = {
     .list_accounts = list_accounts,
     .set_password = set_password,
     .set_disabled = set_disabled,
+    .drop_second_factor = drop_second_factor,
     .issue_token = issue_token,
     .delete_account = delete_account,
     .list_guilds = list_guilds,

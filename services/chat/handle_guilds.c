@@ -210,6 +210,21 @@ static status update_guild(struct change *ch, const Hubbub__V1__EditGuildRequest
         DB_BOOL(WIRE_PRESENT_IN(req, 53)), DB_TEXT_OR_NULL(req->discovery_splash));
 }
 
+/* Adds the event and the audit entry of what is different now, and commits. A level that rises takes rights away. */
+static status finish_edit(struct call *c, struct change *ch, const Hubbub__V1__Guild *before, Hubbub__V1__Guild **ret)
+{
+    status st = rows_load_guild(c, change_db(ch), before->id, ret);
+    if (st != ST_OK)
+        return st;
+    if ((*ret)->verification_level > before->verification_level || (*ret)->mfa_level > before->mfa_level)
+        change_fence(ch, before->id);
+    change_add(ch, before->id, before->id, 0, ROWS_EVENT(call_arena(c), guild_update, *ret));
+    Hubbub__V1__AuditEntry *e = audit_entry(c, AUDIT_GUILD_UPDATE, before->id);
+    audit_compare(c, e, &hubbub__v1__guild__wire, before, *ret, AUDIT_GUILD_FIELDS);
+    st = audit_add(c, ch, before->id, e);
+    return st == ST_OK ? change_commit(ch) : st;
+}
+
 static status edit(struct call *c, const Hubbub__V1__EditGuildRequest *req, Hubbub__V1__Guild *resp)
 {
     CHANGE_OWNED struct change *ch = NULL;
@@ -227,19 +242,40 @@ static status edit(struct call *c, const Hubbub__V1__EditGuildRequest *req, Hubb
     if (st == ST_OK)
         st = update_guild(ch, req);
     if (st == ST_OK)
-        st = rows_load_guild(c, change_db(ch), a.guild_id, &guild);
-    if (st != ST_OK)
-        return st;
-    if (guild->verification_level > before->verification_level)
-        change_fence(ch, a.guild_id);
-    change_add(ch, a.guild_id, a.guild_id, 0, ROWS_EVENT(call_arena(c), guild_update, guild));
-    Hubbub__V1__AuditEntry *e = audit_entry(c, AUDIT_GUILD_UPDATE, a.guild_id);
-    audit_compare(c, e, &hubbub__v1__guild__wire, before, guild, AUDIT_GUILD_FIELDS);
-    st = audit_add(c, ch, a.guild_id, e);
-    if (st == ST_OK)
-        st = change_commit(ch);
+        st = finish_edit(c, ch, before, &guild);
     if (st == ST_OK)
         *resp = *guild;
+    return st;
+}
+
+/* Nobody shuts themselves out, and nobody without the second factor takes the guard away. */
+static status check_sets_level(struct call *c, struct change *ch, const struct access *a)
+{
+    struct db_rows *rows;
+    if (!a->subject.owner)
+        return call_fail(c, ST_MISSING_PERMISSIONS, "user %" PRIu64 " does not own the guild", call_user(c));
+    status st = change_query(ch, &rows, "SELECT FROM users WHERE id = $1 AND mfa", DB_ID(call_user(c)));
+    return st == ST_OK && !db_count(rows) ? call_fail(c, ST_MFA_REQUIRED, "the owner has no second factor") : st;
+}
+
+static status set_mfa_level(struct call *c, const Hubbub__V1__SetMfaLevelRequest *req, Hubbub__V1__MfaLevel *resp)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    struct access a;
+    struct db_rows *rows;
+    Hubbub__V1__Guild *before, *guild;
+    status st = access_begin_guild(c, req->guild_id, 0, 0, &ch, &a);
+    if (st == ST_OK)
+        st = check_sets_level(c, ch, &a);
+    if (st == ST_OK)
+        st = rows_load_guild(c, change_db(ch), a.guild_id, &before);
+    if (st == ST_OK)
+        st = change_query(ch, &rows, "UPDATE guilds SET mfa_level = $2 WHERE id = $1", DB_ID(a.guild_id),
+                          DB_I64(req->level));
+    if (st == ST_OK)
+        st = finish_edit(c, ch, before, &guild);
+    if (st == ST_OK)
+        PB_SET(resp, level, req->level);
     return st;
 }
 
@@ -282,6 +318,7 @@ const struct hubbub__v1__guilds__handlers guilds_handlers = {
     .create = create,
     .get = get,
     .edit = edit,
+    .set_mfa_level = set_mfa_level,
     .delete = delete_guild,
     .list_mine = list_mine,
     .leave = leave,

@@ -285,7 +285,7 @@ static status accept_invite(struct call *c, const Hubbub__V1__InviteRequest *req
 static status may_delete(struct call *c, struct db *d, const struct access *a, const Hubbub__V1__Invite *invite)
 {
     if (a->in_guild & PERM_MANAGE_GUILD)
-        return ST_OK;
+        return access_require(c, a, PERM_MANAGE_GUILD);
     struct access in_channel;
     status st = access_channel(c, d, invite->channel->id, &in_channel);
     return st == ST_OK ? access_require(c, &in_channel, PERM_MANAGE_CHANNELS) : st;

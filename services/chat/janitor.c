@@ -124,6 +124,20 @@ static status forget_audit(struct db *d, struct arena *a)
     return ST_OK;
 }
 
+static status forget_tickets(struct db *d, struct arena *a)
+{
+    struct db_rows *r;
+    do {
+        status st = db_run(d, a, step_deadline(), &r,
+                           "DELETE FROM tickets WHERE hash = ANY (ARRAY(SELECT hash FROM tickets WHERE expires_at < "
+                           "clock_timestamp() LIMIT $1))",
+                           DB_I64(KEYS_AT_ONCE));
+        if (st != ST_OK)
+            return st;
+    } while (db_affected(r) == KEYS_AT_ONCE);
+    return ST_OK;
+}
+
 status janitor_round(struct db_pool *pool)
 {
     DB_LEASED struct db *d = NULL;
@@ -139,6 +153,8 @@ status janitor_round(struct db_pool *pool)
         st = forget_sends(d, a);
     if (st == ST_OK)
         st = forget_audit(d, a);
+    if (st == ST_OK)
+        st = forget_tickets(d, a);
     if (st == ST_INTERNAL)
         log_warn("janitor failed", LOG_S("sqlstate", db_sqlstate(d)), LOG_S("error", db_error_text(d)));
     arena_destroy(a);

@@ -124,6 +124,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__accounts__serve(s, &accounts_handlers);
     hubbub__v1__applications__serve(s, &applications_handlers);
     hubbub__v1__auth_sessions__serve(s, &auth_sessions_handlers);
+    hubbub__v1__second_factor__serve(s, &second_factor_handlers);
     hubbub__v1__guilds__serve(s, &guilds_handlers);
     hubbub__v1__roles__serve(s, &roles_handlers);
     hubbub__v1__members__serve(s, &members_handlers);

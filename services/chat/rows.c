@@ -42,6 +42,16 @@ void rows_me(struct arena *arena, const struct db_rows *rows, unsigned row, unsi
     me->avatar = text_or_null(rows, row, col + 5);
     me->banner = text_or_null(rows, row, col + 6);
     me->email = text_or_null(rows, row, col + ROWS_USER_N);
+    PB_SET(me, mfa_enabled, db_bool(rows, row, col + ROWS_USER_N + 1));
+}
+
+Hubbub__V1__User *rows_own_user(struct arena *arena, const struct db_rows *rows, unsigned row, unsigned col)
+{
+    Hubbub__V1__User *u = rows_user(arena, rows, row, col);
+    PB_SET(u, verified, true);
+    u->email = text_or_null(rows, row, col + ROWS_USER_N);
+    PB_SET(u, mfa_enabled, db_bool(rows, row, col + ROWS_USER_N + 1));
+    return u;
 }
 
 Hubbub__V1__Member *rows_member_only(struct arena *arena, const struct db_rows *rows, unsigned row, unsigned col)
@@ -102,6 +112,7 @@ Hubbub__V1__Guild *rows_guild(struct arena *arena, const struct db_rows *rows, u
     g->banner = text_or_null(rows, row, col + 13);
     g->splash = text_or_null(rows, row, col + 14);
     g->discovery_splash = text_or_null(rows, row, col + 15);
+    PB_SET(g, mfa_level, (int32_t)db_i64(rows, row, col + 16));
     return g;
 }
 

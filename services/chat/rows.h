@@ -20,9 +20,11 @@ enum { ROWS_USER_N = 7 };
 Hubbub__V1__User *rows_user(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* As @me: with the private part. */
-#define ROWS_ME ROWS_USER ", u.email"
-enum { ROWS_ME_N = ROWS_USER_N + 1 };
+#define ROWS_ME ROWS_USER ", u.email, u.mfa"
+enum { ROWS_ME_N = ROWS_USER_N + 2 };
 void rows_me(struct arena *, const struct db_rows *, unsigned row, unsigned col, Hubbub__V1__Me *ret);
+/* The same as a User: for the user's own feed only. */
+Hubbub__V1__User *rows_own_user(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* Without and with its user. */
 #define ROWS_MEMBER_ONLY                                                                                               \
@@ -42,8 +44,8 @@ Hubbub__V1__Role *rows_role(struct arena *, const struct db_rows *, unsigned row
 #define ROWS_GUILD                                                                                                     \
     "g.id, g.name, g.owner_id, g.description, g.verification_level, g.default_message_notifications, "                 \
     "g.explicit_content_filter, g.system_channel_id, g.afk_channel_id, g.afk_timeout, g.preferred_locale, "            \
-    "g.system_channel_flags, g.icon, g.banner, g.splash, g.discovery_splash"
-enum { ROWS_GUILD_N = 16 };
+    "g.system_channel_flags, g.icon, g.banner, g.splash, g.discovery_splash, g.mfa_level"
+enum { ROWS_GUILD_N = 17 };
 Hubbub__V1__Guild *rows_guild(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* With overwrites and last_message_id, by sub-selects. */

@@ -2,6 +2,7 @@
 #include "services/chat/client_info.h"
 #include "services/chat/credentials.h"
 #include "services/chat/rows.h"
+#include "services/chat/tickets.h"
 #include <inttypes.h>
 #include <sodium.h>
 #include <string.h>
@@ -18,7 +19,7 @@ status token_issue_if(struct call *c, struct db *d, uint64_t user_id, const char
     struct db_rows *rows;
     status st = chat_query(c, d, &rows,
                            "INSERT INTO tokens (hash, user_id, os, platform) SELECT $1, id, $4, $5 FROM users WHERE "
-                           "id = $2 AND ($3::text IS NULL OR (password_hash = $3 AND NOT disabled)) FOR SHARE",
+                           "id = $2 AND ($3::text IS NULL OR (password_hash = $3 AND NOT disabled AND NOT mfa)) FOR SHARE",
                            DB_BYTES(digest, sizeof digest), DB_ID(user_id), DB_TEXT_OR_NULL(password_hash),
                            DB_TEXT_OR_NULL(client.os), DB_TEXT_OR_NULL(client.platform));
     if (st == ST_OK)
@@ -101,5 +102,5 @@ status token_revoke_all(struct call *c, struct change *ch, uint64_t user_id)
     status st = change_query(ch, &rows, "DELETE FROM tokens WHERE user_id = $1 RETURNING hash", DB_ID(user_id));
     if (st == ST_OK)
         token_add_revoked(c, ch, user_id, rows);
-    return st;
+    return st == ST_OK ? ticket_end_all(ch, user_id) : st;
 }

@@ -184,6 +184,19 @@ test('user delete finishes what broke off between the two steps', async () => {
     assert.equal(at.hub.psql(`SELECT count(*) FROM members WHERE user_id = ${p.id}`), '0');
 });
 
+test('user totp off: the password alone is enough again; tokens stay', async () => {
+    const p = await at.hub.register();
+    refused(['user', 'totp', p.username, 'off'], /second factor/);
+    await p.enrol();
+    assert.equal((await login(p.username, PASSWORD)).body.mfa, true);
+    assert.equal(run(['user', 'totp', p.username]).code, 2);
+    assert.equal(run(['user', 'totp', p.username, 'on']).code, 2);
+    assert.match(ok(['user', 'totp', p.username, 'off']), /by the password alone/);
+    assert.equal((await me((await login(p.username, PASSWORD)).body.token)).mfa_enabled, false);
+    assert.equal((await me(p.token)).id, p.id);
+    assert.equal(at.hub.psql(`SELECT (SELECT count(*) FROM totp WHERE user_id = ${p.id}) + (SELECT count(*) FROM recovery_codes WHERE user_id = ${p.id})`), '0');
+});
+
 test('guild list and delete: the members are told, and the owner may be disabled', async () => {
     const g = await at.hub.guild(1, 'to be deleted');
     assert.match(row(ok(['guild', 'list']), g.guild), new RegExp(`^${g.guild} +2 +4 +${g.owner.username} +to be deleted$`));

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as spec from 'discord-api-spec/zod';
 import * as z from 'zod/mini';
-import { PASSWORD, routes, unique, until, withHubbub } from './harness.js';
+import { PASSWORD, routes, totp, unique, until, withHubbub } from './harness.js';
 
 const up = withHubbub({ before, after });
 
+const SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
 const EMPTY = 'no body';
 const THUMB = encodeURIComponent('👍');
 const OURS = z.looseObject({}); // not in the specification: our own form
@@ -42,6 +43,15 @@ async function prepare(hub) {
         await guest.post(`/invites/${w.invite}`);
         return guest;
     };
+    w.enrolled = async () => {
+        const guest = await hub.register();
+        guest.codes = await guest.enrol(SECRET);
+        return guest;
+    };
+    w.finish = async (way, guest, code) => {
+        const { ticket } = (await hub.request('POST', '/auth/login', { body: { login: guest.username, password: PASSWORD } })).body;
+        return hub.request('POST', `/auth/mfa/${way}`, { body: { ticket, code } });
+    };
     w.group = async () => (await w.owner.post('/users/@me/channels', { recipients: [w.member.id, (await w.guest()).id] })).id;
     w.banned = async () => {
         const guest = await w.guest();
@@ -61,6 +71,19 @@ const table = {
         const guest = await w.hub.register();
         const { user_sessions } = await guest.get('/auth/sessions');
         return guest.request('POST', '/auth/sessions/logout', { body: { session_id_hashes: [user_sessions[0].id_hash] } });
+    }],
+    'POST /users/@me/mfa/totp/enable': [OURS, async (w) => (await w.hub.register()).request('POST', '/users/@me/mfa/totp/enable', { body: { password: PASSWORD, secret: SECRET, code: totp(SECRET) } })],
+    'POST /users/@me/mfa/totp/disable': [OURS, async (w) => (await w.enrolled()).request('POST', '/users/@me/mfa/totp/disable', { body: { code: totp(SECRET, 1) } })],
+    'POST /auth/verify/view-backup-codes-challenge': [OURS, (w) => w.owner.request('POST', '/auth/verify/view-backup-codes-challenge', { body: { password: PASSWORD } })],
+    'POST /users/@me/mfa/codes-verification': [OURS, async (w) => {
+        const guest = await w.enrolled();
+        const { regenerate_nonce } = await guest.post('/auth/verify/view-backup-codes-challenge', { password: PASSWORD });
+        return guest.request('POST', '/users/@me/mfa/codes-verification', { body: { key: totp(SECRET, 1), nonce: regenerate_nonce, regenerate: true } });
+    }],
+    'POST /auth/mfa/totp': [OURS, async (w) => w.finish('totp', await w.enrolled(), totp(SECRET, 1))],
+    'POST /auth/mfa/backup': [OURS, async (w) => {
+        const guest = await w.enrolled();
+        return w.finish('backup', guest, guest.codes[0]);
     }],
     'GET /users/@me': [spec.UserPIIResponseSchema, (w) => w.owner.request('GET', '/users/@me')],
     'PATCH /users/@me': [spec.UserPIIResponseSchema, (w) => w.owner.request('PATCH', '/users/@me', { body: { global_name: 'Anna' } })],
@@ -83,6 +106,11 @@ const table = {
     'POST /guilds': [spec.GuildResponseSchema, (w) => w.owner.request('POST', '/guilds', { body: { name: 'another' } })],
     'GET /guilds/{guild_id}': [spec.GuildWithCountsResponseSchema, (w) => w.owner.request('GET', `/guilds/${w.guild}?with_counts=true`)],
     'PATCH /guilds/{guild_id}': [spec.GuildResponseSchema, (w) => w.owner.request('PATCH', `/guilds/${w.guild}`, { body: { description: 'ours' } })],
+    'POST /guilds/{guild_id}/mfa': [z.object({ level: z.literal(0) }), async (w) => {
+        const guest = await w.enrolled();
+        const { id } = await guest.post('/guilds', { name: 'guarded' });
+        return guest.request('POST', `/guilds/${id}/mfa`, { body: { level: 0 } });
+    }],
     'DELETE /guilds/{guild_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${await w.newGuild()}`)],
     'POST /guilds/{guild_id}/delete': [EMPTY, async (w) => w.owner.request('POST', `/guilds/${await w.newGuild()}/delete`, { body: {} })],
     'GET /users/@me/guilds': [list(spec.MyGuildResponseSchema), (w) => w.member.request('GET', '/users/@me/guilds?with_counts=true')],

@@ -36,6 +36,10 @@ export const ONLY_BOTS = [403, 20002];
 export const FORM = [400, 50035];
 export const UNKNOWN = { application: [404, 10002], ban: [404, 10026], channel: [404, 10003], emoji: [404, 10014], guild: [404, 10004], invite: [404, 10006], member: [404, 10007], message: [404, 10008],
     overwrite: [404, 10009], role: [404, 10011], session: [404, 10020], user: [404, 10013], webhook: [404, 10015] };
+export const PASSWORD_WRONG = [400, 50018];
+export const NOT_ENROLLED = [400, 60002];
+export const FACTOR_NEEDED = [403, 60003];
+export const BAD_TICKET = [400, 60006];
 export const BAD_TOKEN = [401, 50027];
 
 // What an id in the path answers when it is another guild's, and when nobody has it or another kind of object.
@@ -55,6 +59,7 @@ export const parameters = {
 };
 
 const everybody = { outsider: OK, lowest: OK, owner: OK };
+const all = (answer) => ({ outsider: answer, lowest: answer, owner: answer });
 const members = { outsider: ACCESS, lowest: OK, owner: OK };
 const powerful = { outsider: ACCESS, lowest: PERMISSIONS, owner: OK };
 const applicationOwner = { outsider: NOT_APPLICATION_OWNER, lowest: NOT_APPLICATION_OWNER, owner: OK };
@@ -77,6 +82,13 @@ export const table = {
     'GET /auth/sessions': everybody,
     // Somebody's session is unknown to all others: only who has one that is named gets so far as OK.
     'POST /auth/sessions/logout': { outsider: UNKNOWN.session, lowest: UNKNOWN.session, owner: OK, body: (s) => ({ session_id_hashes: [s.spareSession] }) },
+    // Whoever asks has no second factor: that of the cast would end their tokens. tests/e2e/accounts.test.js has those who do.
+    'POST /users/@me/mfa/totp/enable': { ...all(PASSWORD_WRONG), body: { password: 'wrong', secret: 'JBSWY3DPEHPK3PXP', code: '000000' } },
+    'POST /users/@me/mfa/totp/disable': { ...all(NOT_ENROLLED), body: { code: '000000' } },
+    'POST /auth/verify/view-backup-codes-challenge': { ...everybody, body: (s) => ({ password: s.PASSWORD }) },
+    'POST /users/@me/mfa/codes-verification': { ...all(NOT_ENROLLED), body: { key: '000000', nonce: 'x', regenerate: true } },
+    'POST /auth/mfa/totp': { ...all(BAD_TICKET), none: BAD_TICKET, body: { ticket: 'x', code: '000000' } },
+    'POST /auth/mfa/backup': { ...all(BAD_TICKET), none: BAD_TICKET, body: { ticket: 'x', code: '000000' } },
     'GET /users/@me': everybody,
     'PATCH /users/@me': { ...everybody, body: { global_name: 'Somebody' } },
     'GET /users/{user_id}': { ...everybody, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },
@@ -96,6 +108,7 @@ export const table = {
     'POST /guilds': { ...everybody, body: { name: 'one more' } },
     'GET /guilds/{guild_id}': members,
     'PATCH /guilds/{guild_id}': { ...powerful, body: { name: 'renamed' } },
+    'POST /guilds/{guild_id}/mfa': { ...powerful, owner: FACTOR_NEEDED, body: { level: 1 } },
     'DELETE /guilds/{guild_id}': powerful,
     'POST /guilds/{guild_id}/delete': powerful,
     'GET /users/@me/guilds': everybody,

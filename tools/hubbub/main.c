@@ -15,7 +15,7 @@ static const struct command {
     {"status", status_main, "what runs, and how much memory it holds"},
     {"restart", restart_main, "every service anew, one after the other, and nobody notices: restart [--gateways]"},
     {"doctor", doctor_main, "whether this machine and this instance are fit; what to do when not"},
-    {"user", user_main, "accounts: create, list, password, disable, enable, delete, token"},
+    {"user", user_main, "accounts: create, list, password, disable, enable, delete, totp, token"},
     {"guild", guild_main, "guilds: list, delete"},
     {"invite", invite_main, "invites: create, list, delete"},
     {"bot", bot_main, "bots: create, list, token, delete"},

@@ -196,6 +196,19 @@ static int token(int argc, char **argv)
     return 0;
 }
 
+static int totp(int argc, char **argv)
+{
+    if (argc != 3 || strcmp(argv[2], "off"))
+        give_up(2, "user totp: USER off");
+    struct chat_client c;
+    chat_client_open(&c);
+    Hubbub__V1__UserRequest q = HUBBUB__V1__USER_REQUEST__INIT;
+    PB_SET(&q, user_id, find_account(&c, argv[1])->id);
+    chat_client_call(&c, &hubbub__v1__administration__drop_second_factor__method, &q, argv[1]);
+    printf("%s logs in by the password alone\n", printable(&c, argv[1]));
+    return 0;
+}
+
 int user_main(int argc, char **argv)
 {
     static const struct verb verbs[] = {
@@ -205,6 +218,7 @@ int user_main(int argc, char **argv)
         {"disable", disable, "disable USER", "Ends every token, closes the sockets, and lets nobody log in."},
         {"enable", enable, "enable USER", "Takes that back; the password is what it was."},
         {"delete", delete, "delete USER", "For good: name, e-mail, password and tokens go, guilds are left; messages stay."},
+        {"totp", totp, "totp USER off", "Takes the second factor away: the authenticator and the recovery codes are lost."},
         {"token", token, "token USER", "Prints a new token, beside those that are there."},
     };
     return run_verb(argc, argv, verbs, sizeof verbs / sizeof *verbs,

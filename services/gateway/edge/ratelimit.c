@@ -96,6 +96,7 @@ enum ratelimit_class ratelimit_class_of(const struct wire_route *route)
         {"hubbub.v1.Guilds.Create", RATELIMIT_GUILDS},     {"hubbub.v1.Invites.Accept", RATELIMIT_GUILDS},
         {"hubbub.v1.Accounts.EditMe", RATELIMIT_ACCOUNT},  {"hubbub.v1.Accounts.SignUp", RATELIMIT_REGISTER},
         {"hubbub.v1.Accounts.Login", RATELIMIT_LOGIN},
+        {"hubbub.v1.SecondFactor.FinishLogin", RATELIMIT_LOGIN},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (!strcmp(rows[i].bucket, route->bucket))

@@ -1,0 +1,69 @@
+#include "services/chat/tickets.h"
+#include "services/chat/credentials.h"
+
+enum { LETTERS = 43 /* of 62: 256 bits */ };
+
+/* How long each is good. */
+static int64_t life_s(enum ticket_purpose purpose)
+{
+    static const int64_t table[] = {[TICKET_LOGIN] = 300, [TICKET_CODES] = 300, [TICKET_CODES_NEW] = 300};
+    return table[purpose];
+}
+
+status ticket_issue(struct call *c, struct db *d, uint64_t user_id, enum ticket_purpose purpose, const char *data,
+                    char **ret)
+{
+    uint8_t digest[TOKEN_HASH_N];
+    char *text = code_make(call_arena(c), LETTERS);
+    token_hash(text, digest);
+    struct db_rows *rows;
+    status st =
+        chat_query(c, d, &rows,
+                   "WITH kept AS (SELECT hash FROM tickets WHERE user_id = $2 AND purpose = $3 ORDER BY "
+                   "created_at DESC LIMIT $6), gone AS (DELETE FROM tickets WHERE user_id = $2 AND purpose = $3 "
+                   "AND hash NOT IN (SELECT hash FROM kept)) INSERT INTO tickets (hash, user_id, purpose, data, "
+                   "expires_at) VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))",
+                   DB_BYTES(digest, sizeof digest), DB_ID(user_id), DB_I64(purpose), DB_TEXT_OR_NULL(data),
+                   DB_I64(life_s(purpose)), DB_I64(TICKETS_MAX - 1));
+    if (st == ST_OK)
+        *ret = text;
+    return st;
+}
+
+status ticket_owner(struct call *c, struct db *d, const char *ticket, enum ticket_purpose purpose,
+                    uint64_t *ret_user_id)
+{
+    uint8_t digest[TOKEN_HASH_N];
+    token_hash(ticket, digest);
+    struct db_rows *rows;
+    status st = chat_query(
+        c, d, &rows, "SELECT user_id FROM tickets WHERE hash = $1 AND purpose = $2 AND expires_at > clock_timestamp()",
+        DB_BYTES(digest, sizeof digest), DB_I64(purpose));
+    if (st == ST_OK)
+        *ret_user_id = db_count(rows) ? db_u64(rows, 0, 0) : 0;
+    return st;
+}
+
+status ticket_spend(struct change *ch, uint64_t user_id, const char *ticket, enum ticket_purpose purpose, bool *ret,
+                    const char **ret_data)
+{
+    uint8_t digest[TOKEN_HASH_N];
+    token_hash(ticket, digest);
+    struct db_rows *rows;
+    status st = change_query(ch, &rows,
+                             "DELETE FROM tickets WHERE hash = $1 AND user_id = $2 AND purpose = $3 AND expires_at > "
+                             "clock_timestamp() RETURNING data",
+                             DB_BYTES(digest, sizeof digest), DB_ID(user_id), DB_I64(purpose));
+    if (st != ST_OK)
+        return st;
+    *ret = db_count(rows) > 0;
+    if (*ret && ret_data)
+        *ret_data = db_text(rows, 0, 0);
+    return ST_OK;
+}
+
+status ticket_end_all(struct change *ch, uint64_t user_id)
+{
+    struct db_rows *rows;
+    return change_query(ch, &rows, "DELETE FROM tickets WHERE user_id = $1", DB_ID(user_id));
+}

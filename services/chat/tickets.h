@@ -1,0 +1,27 @@
+/* tickets.h - secrets that somebody is handed for one use and a while: the half of a login that the password was,
+ * nonces, links in mails. 256 random bits as letters and digits; only their BLAKE2b-256 hash is kept. What expired is
+ * removed by the janitor. */
+#pragma once
+#include "services/chat/change.h"
+
+/* The numbers are in the database. */
+enum ticket_purpose {
+    TICKET_LOGIN = 1,     /* the password was right: the second factor is asked */
+    TICKET_CODES = 2,     /* to see which recovery codes are left */
+    TICKET_CODES_NEW = 3, /* to have them made anew */
+};
+/* How many of a purpose a user has at once; the oldest goes for one more. */
+enum { TICKETS_MAX = 5 };
+
+/* d: a lease or change_db(). *ret: the text, which exists nowhere else. data: kept with it; may be NULL. */
+status ticket_issue(struct call *, struct db *, uint64_t user_id, enum ticket_purpose, const char *data,
+                    char **ret) MUST_CHECK;
+/* Whose it is; 0: nobody's, or expired, or spent. */
+status ticket_owner(struct call *, struct db *, const char *ticket, enum ticket_purpose,
+                    uint64_t *ret_user_id) MUST_CHECK;
+/* In a change that holds the user's scope. *ret: it was good until now, and is no more. *ret_data: what was kept with
+ * it, or ""; may be NULL. */
+status ticket_spend(struct change *, uint64_t user_id, const char *ticket, enum ticket_purpose, bool *ret,
+                    const char **ret_data) MUST_CHECK;
+/* Ends all that the user has: with the tokens, when what they were based on has changed. */
+status ticket_end_all(struct change *, uint64_t user_id) MUST_CHECK;
