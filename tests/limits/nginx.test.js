@@ -1,41 +1,21 @@
 // Goal: behind nginx with TLS, set up as docs/operating.md says, REST, uploads and the gateway work by https and wss URLs only, and
 // each client is counted by its own address, which it cannot make up.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Hubbub, Op, PASSWORD, Socket, top, unique, until } from '../e2e/harness.js';
+import { Hubbub, Op, PASSWORD, Socket, unique, until } from '../e2e/harness.js';
+import { randomPort, startNginx } from '../e2e/nginx.js';
 
-const port = 19_000 + Math.floor(Math.random() * 900);
+const port = randomPort();
 const base = `https://127.0.0.1:${port}`;
-let hub, folder, nginx, ca, said = '';
-
-function startNginx() {
-    folder = mkdtempSync('/tmp/hubbub-nginx-');
-    const key = join(folder, 'key.pem'), certificate = join(folder, 'certificate.pem');
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', certificate,
-        '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' });
-    ca = readFileSync(certificate);
-    const example = readFileSync(join(top, 'docs/operating.md'), 'utf8').match(/```nginx\n([^]*?)```/)[1];
-    const http = example.replace('127.0.0.1:8080', `127.0.0.1:${hub.port}`).replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
-        .replace(/ssl_certificate .*;/, `ssl_certificate ${certificate};`).replace(/ssl_certificate_key .*;/, `ssl_certificate_key ${key};`);
-    const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((n) => `${n}_temp_path ${folder}/${n};`).join('\n');
-    const conf = join(folder, 'nginx.conf');
-    writeFileSync(conf, `daemon off;\nworker_processes 1;\npid ${folder}/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n${places}\n${http}}\n`);
-    nginx = spawn('setpriv', ['--pdeathsig', 'TERM', 'nginx', '-p', folder, '-c', conf], {
-        stdio: ['ignore', 'inherit', 'pipe'], env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
-    });
-    nginx.stderr.on('data', (d) => { said += d; });
-}
+let hub, nginx;
 
 // By TLS, from 127.0.0.1 or another loopback address.
 function ask(verb, path, { token, body, type = 'application/json', headers = {}, localAddress } = {}) {
     const payload = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
     return new Promise((resolve, reject) => {
         const request = https.request(path.startsWith('https:') ? path : `${base}${path}`, {
-            method: verb, ca, localAddress, timeout: 15_000,
+            method: verb, ca: nginx.ca, localAddress, timeout: 15_000,
             headers: { ...(token ? { authorization: token } : {}), ...(payload ? { 'content-type': type, 'content-length': payload.length } : {}), ...headers },
         }, (response) => {
             const chunks = [];
@@ -54,19 +34,15 @@ function ask(verb, path, { token, body, type = 'application/json', headers = {},
 
 before(async () => {
     hub = await Hubbub.start({ gateways: 2, env: { HUBBUB_RATELIMIT: 'on', HUBBUB_PUBLIC_URL: base, HUBBUB_TRUSTED_PROXIES: '127.0.0.1' } });
-    startNginx();
+    nginx = startNginx(hub, port);
     await until('nginx answers', async () => {
-        if (nginx.exitCode !== null) throw new Error(`nginx ended: ${said}`);
+        if (!nginx.running()) throw new Error(`nginx ended: ${nginx.said()}`);
         return (await ask('GET', '/ping').catch(() => ({}))).status === 200;
     });
 }, { timeout: 120_000 });
 
 after(async () => {
-    if (nginx && nginx.exitCode === null) {
-        nginx.kill('SIGTERM');
-        await new Promise((done) => nginx.on('exit', done));
-    }
-    if (folder) rmSync(folder, { recursive: true, force: true });
+    await nginx?.stop();
     await hub?.stop();
 }, { timeout: 60_000 });
 
@@ -84,7 +60,7 @@ test('a message and its file go out by https and come by wss', async () => {
     const { body: channels } = await ask('GET', `/api/v10/guilds/${guild.id}/channels`, { token });
     const channel = channels.find((c) => c.type === 0).id;
     const { body: { url } } = await ask('GET', '/api/v10/gateway');
-    const socket = new Socket(`${url}/?v=10&encoding=json`, { ws: { ca } });
+    const socket = new Socket(`${url}/?v=10&encoding=json`, { ws: { ca: nginx.ca } });
     await socket.op(Op.HELLO);
     socket.identify(token);
     const ready = (await socket.event('READY')).d;
@@ -101,7 +77,7 @@ test('a message and its file go out by https and come by wss', async () => {
     assert.ok(got.bytes.equals(file));
     socket.destroy();
     await socket.closed;
-    const again = new Socket(`${ready.resume_gateway_url}/?v=10&encoding=json`, { ws: { ca } });
+    const again = new Socket(`${ready.resume_gateway_url}/?v=10&encoding=json`, { ws: { ca: nginx.ca } });
     await again.op(Op.HELLO);
     again.resume(token, ready.session_id, socket.seq);
     await again.find('RESUMED or op 9', (f) => f.t === 'RESUMED' || f.op === Op.INVALID_SESSION);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { PASSWORD, until } from '../e2e/harness.js';
-import { Person } from './browser.js';
+import { Person, picture } from './browser.js';
 import { story } from './story.js';
 import { world } from './world.js';
 
@@ -30,13 +30,21 @@ describe('an account', () => {
         await body().getByLabel('About me').fill('I row *slowly*.');
         await body().getByRole('button', { name: 'Save' }).click();
         await lou.page.getByText('Saved.').waitFor();
-        const row = max.page.locator('.members').getByText(/^(lou|Lou of the ferry)$/);
-        await row.click();
+        await max.page.locator('.members').getByText('Lou of the ferry').click();
         const card = max.page.getByRole('dialog');
         await card.getByText('they/them').waitFor();
         await card.locator('em', { hasText: 'slowly' }).waitFor();
         await card.getByText('Both in Ferry').waitFor();
         await max.page.keyboard.press('Escape');
+    });
+
+    test('a picture is chosen, shown to others, and taken away', async () => {
+        await body().getByLabel('Choose a picture').setInputFiles({ name: 'lou.png', mimeType: 'image/png', buffer: await picture(lou.page, '#2a7') });
+        const face = max.page.locator('.members .member', { hasText: 'Lou of the ferry' }).locator('img.avatar-face');
+        await face.waitFor();
+        await until('it is drawn', () => face.evaluate((img) => img.complete && img.naturalWidth > 0));
+        await body().getByRole('button', { name: 'Remove' }).click();
+        await face.waitFor({ state: 'detached' });
     });
 
     test('high contrast and less motion stay', async () => {

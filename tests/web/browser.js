@@ -84,3 +84,12 @@ export class Person {
     token() { return this.page.evaluate(() => JSON.parse(localStorage.getItem('hubbub:token'))); }
     close() { return this.context.close(); }
 }
+
+// A picture of 64 x 48 points, made by the browser itself.
+export const picture = async (page, color) => Buffer.from(await page.evaluate((color) => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 64, height: 48 });
+    const c = canvas.getContext('2d');
+    c.fillStyle = color;
+    c.fillRect(0, 0, 64, 48);
+    return canvas.toDataURL('image/png').split(',')[1];
+}, color), 'base64');

@@ -4,21 +4,13 @@ import assert from 'node:assert/strict';
 import { after, describe } from 'node:test';
 import { Client, GatewayIntentBits } from 'discord.js';
 import { until } from '../e2e/harness.js';
-import { Person } from './browser.js';
+import { Person, picture } from './browser.js';
 import { story } from './story.js';
 import { world } from './world.js';
 
 describe('a conversation', () => {
     const test = story(() => [ada, ben]);
     let ada, ben, inviteLink, bot;
-
-    // A picture of 64 x 48 points, made by the browser itself.
-    const picture = async (page) => Buffer.from(await page.evaluate(() => {
-        const canvas = Object.assign(document.createElement('canvas'), { width: 64, height: 48 });
-        const c = canvas.getContext('2d');
-        c.fillStyle = '#3a7'; c.fillRect(0, 0, 64, 48);
-        return canvas.toDataURL('image/png').split(',')[1];
-    }), 'base64');
 
     after(() => bot?.destroy());
 
@@ -155,7 +147,7 @@ describe('a conversation', () => {
     });
 
     test('a picture is uploaded, previewed and opened large', async () => {
-        await ada.page.locator('input[type=file]').setInputFiles({ name: 'engine.png', mimeType: 'image/png', buffer: await picture(ada.page) });
+        await ada.page.locator('input[type=file]').setInputFiles({ name: 'engine.png', mimeType: 'image/png', buffer: await picture(ada.page, '#3a7') });
         await ada.page.locator('.tray').getByText('engine.png').waitFor();
         await ada.say('see this');
         const image = ben.row('see this').getByRole('button', { name: 'engine.png' });

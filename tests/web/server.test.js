@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { until } from '../e2e/harness.js';
-import { Person } from './browser.js';
+import { Person, picture } from './browser.js';
 import { story } from './story.js';
 import { world } from './world.js';
 
@@ -120,6 +120,9 @@ describe('a server', () => {
         await joe.page.getByRole('button', { name: 'Looms and Co', exact: true }).first().waitFor();
         const now = await api.get(`/guilds/${guild}`);
         assert.deepEqual([now.system_channel_id, now.verification_level], [plans, 2]);
+        await body().getByLabel('Choose an icon').setInputFiles({ name: 'loom.png', mimeType: 'image/png', buffer: await picture(ida.page, '#a27') });
+        const icon = joe.page.locator('.rail').locator('img');
+        await until('the icon is drawn', () => icon.evaluate((img) => img.complete && img.naturalWidth > 0));
         await body().getByLabel('Server name').fill('Looms');
         await body().getByLabel('Who may write').selectOption('Everybody');
         await body().getByRole('button', { name: 'Save' }).click();

@@ -1,4 +1,4 @@
-// Every test of the web client, one after the other in one Hubbub and one browser.
+// What people do in the web client, one test after the other in one Hubbub and one browser.
 import './serving.test.js';
 import './conversation.test.js';
 import './people.test.js';
@@ -6,5 +6,5 @@ import './server.test.js';
 import './account.test.js';
 import './large.test.js';
 import './offline.test.js';
+import './nginx.test.js';
 import './scroll.test.js';
-import './accessibility.test.js';

@@ -495,6 +495,12 @@ export const text = {
         differ: 'The two new passwords differ.',
         changed: 'Your password is changed.',
     },
+    images: {
+        avatar: 'Choose a picture',
+        icon: 'Choose an icon',
+        remove: 'Remove',
+        unreadable: 'This file is no picture that can be read.',
+    },
     sessions: {
         hint: 'Where you are signed in. End what you do not know, and change your password.',
         here: 'This one',

@@ -20,6 +20,7 @@ export interface MeChanges {
     username?: string;
     global_name?: string | null;
     email?: string | null;
+    avatar?: string | null; // data URI
     bio?: string | null;
     pronouns?: string | null;
     password?: string;

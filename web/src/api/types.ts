@@ -117,7 +117,7 @@ export interface Webhook {
 }
 export interface Invite {
     code: string;
-    guild?: { id: string; name: string };
+    guild?: { id: string; name: string; icon?: string | null };
     channel?: { id: string; name: string };
     inviter?: User;
     expires_at?: string | null;

@@ -5,6 +5,7 @@ import { dialog, openGuild, openHome, place } from '../store/view';
 import { text } from '../text';
 import { colorOf, initials } from './avatar';
 import { Icon } from './icons';
+import { iconUrl } from './images';
 import { guildMenu } from './sidebar';
 
 function Server({ guild }: { guild: Guild }) {
@@ -12,10 +13,11 @@ function Server({ guild }: { guild: Guild }) {
     const unread = isGuildUnread(guild);
     const mentions = mentionsIn(guild);
     const name = guild.name.value;
+    const icon = iconUrl(guild.id, guild.info.value.icon, 48);
     return (
         <li class="server" data-open={open} data-unread={unread} onContextMenu={(e) => { e.preventDefault(); if (!open) openGuild(guild.id); guildMenu(e.currentTarget, guild); }}>
             <button type="button" style={{ '--face': colorOf(guild.id) }} aria-current={open ? 'page' : undefined} title={name} onClick={() => openGuild(guild.id)}>
-                <span aria-hidden="true">{initials(name)}</span>
+                {icon ? <img src={icon} alt="" width={48} height={48} /> : <span aria-hidden="true">{initials(name)}</span>}
                 <span class="visually-hidden">{text.rail.server(name, unread, mentions)}</span>
             </button>
             <Badge count={mentions} />

@@ -6,6 +6,7 @@ import { me } from '../../store/me';
 import { invited, place } from '../../store/view';
 import { text } from '../../text';
 import { colorOf, initials } from '../avatar';
+import { iconUrl } from '../images';
 import { Dialog } from './dialog';
 import { Form } from './form';
 import { openWhenThere } from './guild_new';
@@ -28,7 +29,7 @@ export function Invited() {
             {invite && guild && (
                 <Form label={text.guild.join} onSubmit={async () => { await join(code); openWhenThere(guild.id, invite.channel?.id); }}>
                     <div class="invited">
-                        <span class="guild-face" style={{ background: colorOf(guild.id) }} aria-hidden="true">{initials(guild.name)}</span>
+                        {guild.icon ? <img class="guild-face" src={iconUrl(guild.id, guild.icon, 64)} alt="" /> : <span class="guild-face" style={{ background: colorOf(guild.id) }} aria-hidden="true">{initials(guild.name)}</span>}
                         <p>{text.guild.invitedTo}<br /><strong>{guild.name}</strong><br />
                             {invite.approximate_member_count !== undefined && <small class="hint">{text.guild.members(invite.approximate_member_count)} · {text.guild.online(invite.approximate_presence_count ?? 0)}</small>}
                         </p>

@@ -20,6 +20,9 @@ function nameOfTarget(guild: Guild, e: AuditEntry): string {
     return guild.roles.value.get(id)?.name ?? guild.channels.value.get(id)?.name ?? told ?? channel?.name ?? (id === guild.id ? guild.name.value : id);
 }
 
+// The same, with names in the place of the ids of channels.
+const told = (guild: Guild, v: unknown): string => guild.channels.value.get(String(v))?.name ?? value(v);
+
 function Entry({ guild, e }: { guild: Guild; e: AuditEntry }) {
     const who = e.user_id && users.has(e.user_id) ? nameIn(guild, users.get(e.user_id)!) : text.audit.nobody;
     const what = (text.audit.actions[e.action_type] ?? text.audit.other(e.action_type)).replace('%', nameOfTarget(guild, e)) + (Number(e.options?.count) > 1 ? ` (${e.options!.count})` : '');
@@ -35,7 +38,7 @@ function Entry({ guild, e }: { guild: Guild; e: AuditEntry }) {
             <details>
                 <summary class="person-row">{head}</summary>
                 <dl>
-                    {e.changes.map((c) => <div key={c.key}><dt>{text.audit.keys[c.key] ?? c.key.replaceAll('_', ' ')}</dt><dd>{c.old_value !== undefined && <><s>{value(c.old_value)}</s> → </>}{value(c.new_value)}</dd></div>)}
+                    {e.changes.map((c) => <div key={c.key}><dt>{text.audit.keys[c.key] ?? c.key.replaceAll('_', ' ')}</dt><dd>{c.old_value !== undefined && <><s>{told(guild, c.old_value)}</s> → </>}{told(guild, c.new_value)}</dd></div>)}
                 </dl>
             </details>
         </li>

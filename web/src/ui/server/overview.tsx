@@ -6,6 +6,8 @@ import { reason, text } from '../../text';
 import { confirm } from '../dialogs/confirm';
 import { closeDialog } from '../dialogs/dialog';
 import { Form } from '../dialogs/form';
+import { GuildFace } from '../guild_face';
+import { PickImage } from '../pick_image';
 
 const NO_JOINS = 1; // bit of system_channel_flags
 
@@ -27,6 +29,7 @@ export function Overview({ guild }: { guild: Guild }) {
     const choices = (list: string[], now: number | undefined) => list.map((label, n) => <option value={n} selected={n === (now ?? 0)}>{label}</option>);
     return (
         <>
+            <div class="profile-preview"><GuildFace guild={guild} size={72} /><span><strong>{guild.name.value}</strong><small>{text.guild.members(guild.memberCount.value)}</small></span><PickImage has={!!info.icon} label={text.images.icon} onPick={(icon) => editGuild(guild.id, { icon })} /></div>
             <Form label={text.settings.save} onSubmit={async (get) => {
                 await editGuild(guild.id, {
                     name: get('name'),
