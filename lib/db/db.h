@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 struct db_pool;
-/* Never fails for an absent server: connections are made when leased. url: libpq URI or conninfo. */
+/* Never fails for an absent server: connections are made when leased. url: libpq URI or conninfo; it may name several
+ * servers (target_session_attrs=read-write finds the one that is not a standby), and none of them holds up the others. */
 struct db_pool *db_pool_create(const char *url, unsigned connections_max);
 void db_pool_destroy(struct db_pool *);
 /* The last attempt worked, or none was made; for /readyz. A breaker that opened refuses leases with ST_UNAVAILABLE at once for

@@ -3,11 +3,15 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/db/db.h"
+#include "lib/db/hosts.h"
 #include "tests/support/postgres.h"
 #include <check.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static struct db_pool *pool;
@@ -162,15 +166,22 @@ START_TEST(an_exhausted_pool_waits_until_the_deadline)
 }
 END_TEST
 
+/* Ends the backend, and waits until it has ended. */
+static void end_backend(struct db *killer, int64_t pid)
+{
+    struct db_rows *r;
+    ck_assert_int_eq(db_run(killer, arena, in_ms(6000), &r, "SELECT pg_terminate_backend($1::int, 5000)", DB_I64(pid)),
+                     ST_OK);
+    ck_assert(db_bool(r, 0, 0));
+}
+
 START_TEST(a_connection_ended_by_the_server_is_replaced)
 {
     struct db_rows *r;
     struct db *d = lease(), *killer = lease();
     ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT pg_backend_pid()"), ST_OK);
     int64_t pid = db_i64(r, 0, 0);
-    ck_assert_int_eq(db_run(killer, arena, in_ms(1000), &r, "SELECT pg_terminate_backend($1::int)", DB_I64(pid)),
-                     ST_OK);
-    usleep(100000);
+    end_backend(killer, pid);
     ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT 1"), ST_UNAVAILABLE); /* in use: its user is told */
     db_release(d);
     db_release(killer);
@@ -179,9 +190,7 @@ START_TEST(a_connection_ended_by_the_server_is_replaced)
     ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT pg_backend_pid()"), ST_OK);
     pid = db_i64(r, 0, 0);
     db_release(d);
-    ck_assert_int_eq(db_run(killer, arena, in_ms(1000), &r, "SELECT pg_terminate_backend($1::int)", DB_I64(pid)),
-                     ST_OK);
-    usleep(100000);
+    end_backend(killer, pid);
     d = lease();
     ck_assert_int_eq(db_run(d, arena, in_ms(1000), &r, "SELECT 1"), ST_OK);
     db_release(d);
@@ -281,6 +290,48 @@ START_TEST(many_threads_share_few_connections)
 }
 END_TEST
 
+/* A server that takes connections and says nothing, as a machine that is gone, named before the one that answers. */
+START_TEST(a_silent_server_is_passed_over_for_the_next)
+{
+    char folder[] = "/tmp/db-silent-XXXXXX", url[512];
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/.s.PGSQL.5432", folder);
+    int silent = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(silent, (struct sockaddr *)&at, sizeof at), 0);
+    ck_assert_int_eq(listen(silent, 16), 0);
+    struct hosts real;
+    hosts_init(&real, postgres_start());
+    snprintf(url, sizeof url, "host=%s,%s user=hubbub dbname=postgres", folder, real.host);
+    hosts_finish(&real);
+    db_pool_destroy(pool);
+    pool = db_pool_create(url, 4);
+    ck_assert_int_lt(wait_back(), 5000);
+    close(silent);
+    unlink(at.sun_path);
+    rmdir(folder);
+}
+END_TEST
+
+START_TEST(lists_turn)
+{
+    static const char *const expected[] = {"a,b,c", "b,c,a", "c,a,b", "a,b,c"};
+    for (unsigned i = 0; i < 4; i++) {
+        char *turned = hosts_turn("a,b,c", i);
+        ck_assert_str_eq(turned, expected[i]);
+        free(turned);
+    }
+    char *one = hosts_turn("a", 3);
+    ck_assert_str_eq(one, "a");
+    free(one);
+    ck_assert_ptr_null(hosts_turn(NULL, 1));
+    struct hosts h = {.host = "a,b,a", .port = "1,1,2"};
+    ck_assert_uint_eq(hosts_find(&h, "b", "1"), 1);
+    ck_assert_uint_eq(hosts_find(&h, "a", "2"), 2);
+    ck_assert_uint_eq(hosts_find(&h, "c", "1"), 0);
+}
+END_TEST
+
 int main(void)
 {
     log_init("db_test", "error");
@@ -298,6 +349,8 @@ int main(void)
     tcase_add_test(t, many_threads_share_few_connections);
     tcase_add_test(t, a_killed_server_is_told_at_once_and_comes_back);
     tcase_add_test(t, a_hung_server_delays_nobody_for_over_a_second);
+    tcase_add_test(t, a_silent_server_is_passed_over_for_the_next);
+    tcase_add_test(t, lists_turn);
     Suite *s = suite_create("lib/db");
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

@@ -10,9 +10,11 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
+#include "lib/db/hosts.h"
 #include "lib/db/internal.h"
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,8 @@ static struct metric server_up = METRIC_GAUGE("hubbub_db_up", "1 while PostgreSQ
 
 struct db_pool {
     char *url;
+    struct hosts hosts;
+    atomic_uint first_host; /* that the next connection is tried at */
     unsigned connections_max;
     pthread_mutex_t mutex;
     pthread_cond_t released; /* on CLOCK_MONOTONIC */
@@ -59,8 +63,17 @@ static void ignore_notice(void *user, const char *text)
 
 static struct db *start_connection(struct db_pool *p)
 {
-    static const char *const names[] = {"dbname", "application_name", "tcp_user_timeout", "options", NULL};
-    const char *const values[] = {p->url, "hubbub", "5000",
+    static const char *const names[] = {"dbname",           "host",    "hostaddr", "port", "application_name",
+                                        "tcp_user_timeout", "options", NULL};
+    unsigned first = atomic_load(&p->first_host);
+    char *host = hosts_turn(p->hosts.host, first), *hostaddr = hosts_turn(p->hosts.hostaddr, first),
+         *port = hosts_turn(p->hosts.port, first);
+    const char *const values[] = {p->url,
+                                  host,
+                                  hostaddr,
+                                  port,
+                                  "hubbub",
+                                  "5000",
                                   "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=15000"
                                   " -c client_connection_check_interval=1000 -c client_encoding=UTF8 -c timezone=UTC"
                                   " -c client_min_messages=warning",
@@ -70,6 +83,9 @@ static struct db *start_connection(struct db_pool *p)
         log_fatal("no memory for a connection");
     d->pool = p;
     d->pq = PQconnectStartParams(names, values, 1);
+    free(host);
+    free(hostaddr);
+    free(port);
     PQsetNoticeProcessor(d->pq, ignore_notice, NULL);
     metric_add(&connections, 1);
     return d;
@@ -111,10 +127,12 @@ static status make_connection(struct db_pool *p, int64_t deadline_ms, struct db 
     if (st == ST_OK)
         st = read_generation(d, at_most);
     if (st == ST_OK) {
+        atomic_store(&p->first_host, hosts_find(&p->hosts, PQhost(d->pq), PQport(d->pq)));
         *ret = d;
         return ST_OK;
     }
     metric_add(&connect_failures, 1);
+    atomic_fetch_add(&p->first_host, 1);
     log_debug("cannot connect to PostgreSQL", LOG_S("error", *d->error ? d->error : PQerrorMessage(d->pq)));
     close_connection(d);
     return ST_UNAVAILABLE;
@@ -323,6 +341,7 @@ struct db_pool *db_pool_create(const char *url, unsigned connections_max)
     struct db_pool *p = calloc(1, sizeof *p);
     if (!p || !(p->url = strdup(url)))
         log_fatal("no memory for the pool");
+    hosts_init(&p->hosts, url);
     p->connections_max = connections_max;
     pthread_mutex_init(&p->mutex, NULL);
     init_cond(&p->released);
@@ -351,6 +370,7 @@ void db_pool_destroy(struct db_pool *p)
     pthread_cond_destroy(&p->released);
     pthread_cond_destroy(&p->stop);
     pthread_mutex_destroy(&p->mutex);
+    hosts_finish(&p->hosts);
     free(p->url);
     free(p);
 }

@@ -8,6 +8,7 @@
  * A COMMIT whose answer is lost (the connection died, the deadline passed) is reported as ST_UNAVAILABLE although it
  * may have happened; then nobody is told here, and the gateways learn of it from the digest. */
 #include "services/chat/change.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "services/chat/chat.h"
 #include <string.h>
@@ -251,14 +252,17 @@ status change_commit(struct change *ch)
 {
     status st = has_effect(ch) ? write_entries(ch) : ST_OK;
     if (st == ST_OK) {
+        fault_at(FAULT_CHANGE_WRITTEN);
         st = db_exec(ch->db, call_deadline_ms(ch->call), "COMMIT");
         if (st != ST_OK)
             st = chat_db_failed(ch->call, ch->db, st == ST_DEADLINE ? ST_UNAVAILABLE : st, "commit");
     }
     struct db_generation g = db_generation(ch->db);
     change_end(ch); /* the connection first: telling needs none */
-    if (st == ST_OK)
-        tell(ch, g);
+    if (st != ST_OK)
+        return st;
+    fault_at(FAULT_CHANGE_COMMITTED);
+    tell(ch, g);
     return st;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/rpc/options.h"
 #include "services/chat/chat.h"
@@ -195,6 +196,7 @@ int main(int argc, char **argv)
     const struct config_table tables[] = {{options, sizeof options / sizeof *options}, rpc_options};
     config_load("chat", argc, argv, tables, sizeof tables / sizeof *tables);
     log_init("chat", log_level);
+    fault_init();
     if (!rpc_options_start())
         return 2;
     if (sodium_init() < 0)

@@ -16,6 +16,7 @@
  * with it. */
 #include "services/chat/writer.h"
 #include "lib/base/clock.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "services/chat/chat.h"
@@ -453,7 +454,9 @@ static void answer_batch(struct lane *lane, struct arena *a, struct waiter **bat
         fill_stored(lane, batch[i]->row, db_u64(r, i, 0), db_u64(r, i, 1));
         stored[n_stored++] = batch[i];
     }
+    fault_at(FAULT_BATCH_STORED);
     publish_stored(lane, a, stored, n_stored);
+    fault_at(FAULT_BATCH_PUBLISHED);
     metric_add(&stored_total, n_stored);
     for (unsigned i = 0; i < n_stored; i++)
         answer(lane, stored[i], ST_OK); /* its memory is its caller's again */

@@ -2,6 +2,7 @@
  * as many processes as there are cores. SIGTERM drains: no new sockets, op 7 to every session, then exit 0. */
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/rpc/options.h"
 #include "services/gateway/edge/edge.h"
@@ -117,6 +118,7 @@ int main(int argc, char **argv)
     const struct config_table tables[] = {{options, sizeof options / sizeof options[0]}, ratelimit_options, rpc_options};
     config_load("gateway", argc, argv, tables, sizeof tables / sizeof tables[0]);
     log_init(config.gateway_id, log_level);
+    fault_init();
     if (!rpc_options_start())
         return 2;
     config.io_uring = !strcmp(io_uring, "auto");

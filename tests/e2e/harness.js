@@ -231,11 +231,13 @@ export class Socket {
 }
 
 export class Hubbub {
-    static async start({ gateways = 1, chats = 1, env = {}, readyMs = 60_000 } = {}) {
+    // prepare: given the Hubbub with its data folder before it starts; resolves to more of the environment.
+    static async start({ gateways = 1, chats = 1, env = {}, readyMs = 60_000, prepare } = {}) {
         const hub = new Hubbub();
         hub.program = findProgram();
         hub.data = mkdtempSync(join(tmpdir().length < 40 ? tmpdir() : '/tmp', 'hubbub-e2e-'));
         chmodSync(hub.data, 0o711); // PostgreSQL's user passes through it
+        env = { ...env, ...await prepare?.(hub) };
         for (let tries = 0; ; tries++) {
             hub.port = 10_000 + 200 * Math.floor(Math.random() * 50); // below the ports that clients are given
             try {

@@ -22,10 +22,16 @@ export class Writer {
             const answer = await exchange(`http://${gateway}/api/v10`, 'POST', `/channels/${one.channel}/messages`, {
                 token: this.person.token, body: { content: one.nonce, nonce: one.nonce, enforce_nonce: true }, ms: 5000,
             }).catch(() => null);
-            if (answer?.status === 200) return Object.assign(one, { answer: 'acknowledged', id: answer.body.id });
+            if (answer?.status === 200) return this.acknowledged(Object.assign(one, { answer: 'acknowledged', id: answer.body.id }));
             if (answer && answer.status < 500) return Object.assign(one, { answer: 'refused', why: `${answer.status} ${answer.body.code}` });
             await sleep(30 + 100 * this.random());
         }
+        return one;
+    }
+    // Now and then something else than a message: a reaction goes the way of all other changes.
+    acknowledged(one) {
+        if (this.random() < 0.1)
+            this.person.request('PUT', `/channels/${one.channel}/messages/${one.id}/reactions/%F0%9F%91%8D/@me`, { ms: 5000 }).catch(() => {});
         return one;
     }
     stop() {
@@ -55,7 +61,7 @@ export class Reader {
         if (frame.op === Op.RECONNECT) this.socket.ws.close(4200);
         if (frame.op !== Op.DISPATCH) return;
         this.seq = frame.s;
-        if (frame.t === 'MESSAGE_CREATE' && this.channels.has(frame.d.channel_id)) this.hear(frame.d, { repeatable: this.repeatable });
+        if (frame.t === 'MESSAGE_CREATE' && this.channels.has(frame.d.channel_id)) this.hear(frame.d, { ends: this.ends, n: this.ends?.length });
     }
     hear(message, how) {
         this.heard.push({ id: message.id, channel: message.channel_id, nonce: message.content, ...how });
@@ -75,7 +81,7 @@ export class Reader {
         const guild = (await socket.event('GUILD_CREATE', (d) => d.channels.some((c) => this.channels.has(c.id)), { ms: 15_000 })).d;
         await this.catchUp(Object.fromEntries(guild.channels.map((c) => [c.id, c.last_message_id ?? '0'])));
         this.session = ready.session_id;
-        this.repeatable = false;
+        this.ends = []; // of this session's sockets: where, and when
         this.attach(socket);
     }
     // What was said since the last that was heard, up to what the new session begins behind.
@@ -106,7 +112,7 @@ export class Reader {
     async follow() {
         while (!this.stopped) {
             await this.socket.closed;
-            this.repeatable = this.nemesis.killedLately(this.gateway) || this.repeatable;
+            this.ends.push({ gateway: this.gateway, at: Date.now() });
             for (let back = false; !back && !this.stopped;) {
                 try {
                     const socket = await this.connect();
@@ -117,6 +123,11 @@ export class Reader {
                 }
             }
         }
+    }
+    // For the checker, once it is known who was killed when.
+    record() {
+        const heard = this.heard.map(({ ends = [], n, ...h }) => ({ ...h, repeatable: ends.slice(0, n).some((e) => this.nemesis.killed(e)) }));
+        return { name: this.name, first: this.first, heard };
     }
     stop() {
         this.stopped = true;

@@ -3,6 +3,7 @@
  * the loop has it already; then that is a matter of microseconds. */
 #include "hubbub/v1/gateway.hub.h"
 #include "lib/base/clock.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "services/gateway/edge/peers.h"
 #include <pthread.h>
@@ -35,6 +36,8 @@ static void run_take(struct edge *e, struct job *j)
     struct arena *a = call_arena(j->call);
     Hubbub__V1__TakeSessionResponse r = HUBBUB__V1__TAKE_SESSION_RESPONSE__INIT;
     hub_take(e->hub, j->request, a, &r, clock_mono_ms());
+    if (r.session)
+        fault_at(FAULT_SESSION_TAKEN);
     PB_SET(&r, draining, e->draining);
     size_t n = hubbub__v1__take_session_response__get_packed_size(&r); /* a copy: the core's payloads are not ours */
     uint8_t *bytes = arena_alloc(a, n);
@@ -48,6 +51,8 @@ static void run_confirm(struct edge *e, struct job *j)
 {
     Hubbub__V1__ConfirmMoveResponse *response = j->response;
     PB_SET(response, ok, hub_confirm(e->hub, j->request, clock_mono_ms()));
+    if (response->ok)
+        fault_at(FAULT_MOVE_CONFIRMED);
 }
 
 static void on_wake(uv_async_t *wake)
