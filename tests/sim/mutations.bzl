@@ -24,6 +24,9 @@ MUTATIONS = [
     # The generation of an answer is compared, and a newer one changes nothing until the digest.
     ("newer_generation_ignored", "cursor.c", "        begin_generation(h, g, false, 0);\n        return false;", "        return false;", "cursor_test"),
     ("catch_up_forgotten", "session.c", "catchup_start(h, hold, position);", "(void)position;", "simulation"),
+    ("moved_and_killed_is_lost", "move.c", "(moved || outcome == HUB_TAKE_UNKNOWN)", "(outcome == HUB_TAKE_UNKNOWN)", "move_test"),
+    # A taking that a newer one went before is confirmed all the same.
+    ("any_taker_is_confirmed", "move.c", "if (x->state != SESSION_FROZEN || x->hop != r->hop)", "if (x->state != SESSION_FROZEN)", "move_test"),
     ("looks_stay_behind", "move.c", "lists_adopt(h, hold, p);", "(void)p;", "member_list_test"),
     ("lists_told_while_moving_in", "member_list.c", "x->connection && !x->arrival && v->hold->attached", "x->connection && v->hold->attached", "member_list_test"),
     # Rows that come into a range from outside are not told.

@@ -405,11 +405,12 @@ void hub_on_take(struct hub *h, uint64_t ticket, enum hub_take outcome, uint64_t
     struct ticket *t = ticket_take(h, ticket, TICKET_TAKE);
     struct resumption *r = t ? t->resumption : NULL;
     ticket_free(t);
-    if (r && outcome == HUB_TAKE_UNKNOWN && h->io.claim) {
-        ask_claim(h, r);
-    } else if (r && outcome == HUB_TAKE_MOVED && !r->again) {
+    bool moved = outcome == HUB_TAKE_MOVED && r;
+    if (moved && !r->again) {
         r->again = true; /* who has it by now may have been asked before */
         ask_take(h, r);
+    } else if (r && h->io.claim && (moved || outcome == HUB_TAKE_UNKNOWN)) {
+        ask_claim(h, r); /* moved, and nobody has it: whom it went to was killed */
     } else if (r) {
         r->ticket = NULL;
         struct hub_connection *c = r->connection;

@@ -448,6 +448,22 @@ START_TEST(after_a_kill_a_session_goes_on_from_its_last_tick)
 }
 END_TEST
 
+START_TEST(a_session_that_moved_outlives_the_one_it_moved_to)
+{
+    struct fake_client *a = fake_open(w, 0), *b, *c;
+    b = resume_at(1, a, a->seq);
+    fake_run(w, 1500); /* ticked there */
+    expect_resumed(b, a->seq);
+    fake_kill(w, 1);
+    fake_message(w, 0, 0, 1);
+    c = resume_at(2, b, b->seq); /* the first says that it has moved */
+    fake_run(w, 1000);
+    expect_resumed(c, b->seq);
+    ck_assert_uint_eq(fake_count(c, "MESSAGE_CREATE"), 1);
+    ck_assert_uint_eq(stats_of(2).claimed, 1);
+}
+END_TEST
+
 START_TEST(a_client_that_was_behind_goes_on_from_an_older_tick)
 {
     struct fake_client *a = fake_open(w, 0);
@@ -566,6 +582,7 @@ int main(void)
         a_view_that_changes_during_the_catch_up_ends_it,
         a_guild_that_is_about_to_come_is_not_moved,
         after_a_kill_a_session_goes_on_from_its_last_tick,
+        a_session_that_moved_outlives_the_one_it_moved_to,
         a_client_that_was_behind_goes_on_from_an_older_tick,
         two_claims_and_only_the_newest_is_confirmed,
         a_tick_is_for_its_own_user_and_ends_with_the_session,
