@@ -42,6 +42,24 @@ void call_open(struct call *c)
     c->reason = reason;
 }
 
+struct call *call_create_own(struct rpc_server *server, int64_t timeout_ms)
+{
+    struct call *c = calloc(1, sizeof *c);
+    if (!c)
+        log_fatal("out of memory");
+    c->server = server;
+    c->deadline_ms = clock_mono_ms() + timeout_ms;
+    c->leaf_end = &c->leaves;
+    call_open(c);
+    return c;
+}
+
+void call_destroy_own(struct call *c)
+{
+    call_finish(c);
+    free(c);
+}
+
 void call_finish(struct call *c)
 {
     headers_finish(&c->trailers);

@@ -67,6 +67,11 @@ void rpc_server_set_ready(struct rpc_server *, bool ready);
 void rpc_server_drain(struct rpc_server *, int64_t grace_ms);
 void rpc_server_destroy(struct rpc_server *);
 
+/* A call that nobody made, for work of the service's own by the functions that serve calls: no user, no caller, entries
+ * go to nobody's trailer. Not for streams. Destroy it before the server. */
+struct call *call_create_own(struct rpc_server *, int64_t timeout_ms);
+void call_destroy_own(struct call *);
+
 struct arena *call_arena(struct call *);
 void *call_worker(struct call *);
 void *call_server_user(struct call *); /* rpc_server_config.user */

@@ -1,5 +1,6 @@
 #include "services/chat/chat.h"
 #include "lib/base/log.h"
+#include "services/chat/crosspost_worker.h"
 #include "services/chat/feed_store.h"
 #include "services/chat/writer.h"
 #include <stdlib.h>
@@ -11,8 +12,8 @@ struct chat *chat_create(const struct chat_config *config)
     if (!chat)
         log_fatal("no memory for the service");
     chat->config = *config;
-    chat->db =
-        db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS + 3); /* 3: migrations, janitor, search */
+    chat->db = db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS +
+                                                        4); /* 4: migrations, janitor, search, crossposts */
     chat->bus = config->redis_url ? bus_publisher_create(config->redis_url) : NULL;
     chat->writer = writer_create(chat->db, chat->bus);
     chat->feeds = feed_store_create(chat->db);
@@ -34,6 +35,11 @@ void chat_destroy(struct chat *chat)
 struct db_pool *chat_db(struct call *c)
 {
     return chat_of(c)->db;
+}
+
+void chat_wake_crossposts(struct call *c)
+{
+    crosspost_worker_wake(atomic_load(&chat_of(c)->crossposts));
 }
 
 const char *chat_public_url(struct call *c)

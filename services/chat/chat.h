@@ -7,6 +7,7 @@
 
 struct writer;
 struct feed_store;
+struct crosspost_worker;
 
 enum registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED };
 struct chat_config {
@@ -21,6 +22,7 @@ struct chat {
     struct bus_publisher *bus; /* NULL: nothing is published (tests) */
     struct writer *writer;
     struct feed_store *feeds;
+    _Atomic(struct crosspost_worker *) crossposts; /* main's; NULL until the schema is there, and in tests */
     atomic_bool open; /* the schema is there; until then every call is answered ST_UNAVAILABLE */
 };
 /* Never fails for an absent PostgreSQL or Redis. The strings of the config must outlive it. redis_url NULL: no bus. */
@@ -35,6 +37,8 @@ static inline struct chat *chat_of(struct call *c)
 /* Records a failure of the database for the log and tells the client when to come again; returns st. what: "read a
  * page". */
 status chat_db_failed(struct call *, struct db *or_null, status st, const char *what) MUST_CHECK;
+/* Something was published, or what was published changed: it is delivered now rather than within a second. */
+void chat_wake_crossposts(struct call *);
 /* In the arena. */
 Hubbub__V1__Generation *chat_generation(struct arena *, struct db_generation);
 

@@ -260,7 +260,7 @@ static status check_parent(struct call *c, struct change *ch, const struct acces
 
 static status normalise_name(struct call *c, const char *given, int type, const char **ret)
 {
-    *ret = type == CHANNEL_TEXT ? channel_name_normalise(call_arena(c), given) : given;
+    *ret = type == CHANNEL_TEXT || type == CHANNEL_ANNOUNCEMENT ? channel_name_normalise(call_arena(c), given) : given;
     return *ret ? ST_OK : call_fail_field(c, "name", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.");
 }
 
@@ -376,14 +376,15 @@ static status update_channel(struct change *ch, const Hubbub__V1__EditChannelReq
                         "position = coalesce($5, position), "
                         "parent_id = CASE WHEN $6 THEN $7 ELSE parent_id END, nsfw = coalesce($8, nsfw), "
                         "rate_limit_per_user = coalesce($9, rate_limit_per_user), bitrate = coalesce($10, bitrate), "
-                        "user_limit = coalesce($11, user_limit) "
+                        "user_limit = coalesce($11, user_limit), type = coalesce($12, type) "
                         "WHERE id = $1",
                         DB_ID(req->channel_id), DB_TEXT_OR_NULL(name), DB_BOOL(WIRE_PRESENT_IN(req, 4)),
                         DB_TEXT_OR_NULL(req->topic), req->has_position ? DB_I64(req->position) : DB_NULL,
                         DB_BOOL(WIRE_PRESENT_IN(req, 7)), DB_ID_OR_NULL(req->parent_id),
                         WIRE_PRESENT_IN(req, 8) ? DB_BOOL(req->nsfw) : DB_NULL,
                         INT_IF_PRESENT(req, 9, req->rate_limit_per_user),
-                        req->has_bitrate ? DB_I64(req->bitrate) : DB_NULL, INT_IF_PRESENT(req, 11, req->user_limit));
+                        req->has_bitrate ? DB_I64(req->bitrate) : DB_NULL, INT_IF_PRESENT(req, 11, req->user_limit),
+                        INT_IF_PRESENT(req, 41, req->type));
 }
 
 /* The whole set, as the request has it. */
@@ -413,6 +414,13 @@ static status replace_overwrites(struct call *c, struct change *ch, const struct
     return st;
 }
 
+static status check_type_change(struct call *c, int from)
+{
+    if (from == CHANNEL_TEXT || from == CHANNEL_ANNOUNCEMENT)
+        return ST_OK;
+    return call_fail_field(c, "type", "CHANNEL_TYPE_INVALID", "Only text and announcement channels change their type.");
+}
+
 static status edit_of_guild(struct call *c, const Hubbub__V1__EditChannelRequest *req, Hubbub__V1__Channel *resp)
 {
     CHANGE_OWNED struct change *ch = NULL;
@@ -422,6 +430,8 @@ static status edit_of_guild(struct call *c, const Hubbub__V1__EditChannelRequest
     status st = access_begin_channel(c, req->channel_id, PERM_MANAGE_CHANNELS, &ch, &a);
     if (st == ST_OK)
         st = rows_load_channel(c, change_db(ch), a.channel_id, &before);
+    if (st == ST_OK && WIRE_PRESENT_IN(req, 41))
+        st = check_type_change(c, a.channel_type);
     if (st == ST_OK && req->name && *req->name)
         st = normalise_name(c, req->name, a.channel_type, &name);
     if (st == ST_OK && req->parent_id != a.parent_id)

@@ -9,6 +9,7 @@
 #include "services/chat/access.h"
 #include "services/chat/audit.h"
 #include "services/chat/chat.h"
+#include "services/chat/crosspost.h"
 #include "services/chat/direct.h"
 #include "services/chat/handlers.h"
 #include "services/chat/mentions.h"
@@ -514,6 +515,8 @@ status message_edit(struct call *c, struct change *ch, const struct access *a,
         st = save_edit(c, ch, m, edited);
     if (st == ST_OK && WIRE_PRESENT_IN(req, EDIT_CONTENT))
         st = mentions_replace(c, ch, m, a->scope_id);
+    if (st == ST_OK && (m->flags & FLAG_CROSSPOSTED))
+        st = crosspost_edited(ch, m->channel_id, m->id);
     if (st == ST_OK)
         st = messages_complete(c, change_db(ch), &m, 1);
     return st == ST_OK ? messages_add_update(c, ch, a, m) : st;

@@ -2,6 +2,7 @@
 #pragma once
 #include "hubbub/v1/accounts.hub.h"
 #include "hubbub/v1/administration.hub.h"
+#include "hubbub/v1/announcements.hub.h"
 #include "hubbub/v1/channels.hub.h"
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/guilds.hub.h"
@@ -32,6 +33,7 @@ extern const struct hubbub__v1__audit__handlers audit_handlers;
 extern const struct hubbub__v1__directs__handlers directs_handlers;
 extern const struct hubbub__v1__reading__handlers reading_handlers;
 extern const struct hubbub__v1__relationships__handlers relationships_handlers;
+extern const struct hubbub__v1__announcements__handlers announcements_handlers;
 extern const struct hubbub__v1__webhooks__handlers webhooks_handlers;
 extern const struct hubbub__v1__settings__handlers settings_handlers;
 extern const struct hubbub__v1__profiles__handlers profiles_handlers;

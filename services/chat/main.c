@@ -10,6 +10,7 @@
 #include "lib/rpc/options.h"
 #include "services/chat/chat.h"
 #include "services/chat/handlers.h"
+#include "services/chat/crosspost_worker.h"
 #include "services/chat/janitor.h"
 #include "services/chat/migrate.h"
 #include "services/chat/search_index.h"
@@ -97,6 +98,7 @@ static void *open_chat(void *user)
     rpc_server_set_ready(p->server, true);
     p->janitor = janitor_create(p->chat->db);
     p->search = search_index_create(p->chat->db);
+    atomic_store(&p->chat->crossposts, crosspost_worker_create(p->server));
     log_info("ready");
     return NULL;
 }
@@ -138,6 +140,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__bans__serve(s, &bans_handlers);
     hubbub__v1__prunes__serve(s, &prunes_handlers);
     hubbub__v1__audit__serve(s, &audit_handlers);
+    hubbub__v1__announcements__serve(s, &announcements_handlers);
     hubbub__v1__webhooks__serve(s, &webhooks_handlers);
     hubbub__v1__directs__serve(s, &directs_handlers);
     hubbub__v1__reading__serve(s, &reading_handlers);
@@ -165,8 +168,9 @@ static void drain(struct process *p)
     atomic_store(&p->draining, true);
     rpc_server_set_ready(p->server, false);
     rpc_server_drain(p->server, DRAIN_MS);
-    rpc_server_destroy(p->server);
     pthread_join(p->opener, NULL);
+    crosspost_worker_destroy(atomic_load(&p->chat->crossposts));
+    rpc_server_destroy(p->server);
 }
 
 static int run(struct process *p)

@@ -77,6 +77,8 @@ const void *message_pack_extra(struct arena *a, const Hubbub__V1__Message *m, si
     x.mention_roles = m->mention_roles;
     x.n_embeds = m->n_embeds;
     x.embeds = m->embeds;
+    x.n_mention_channels = m->n_mention_channels;
+    x.mention_channels = m->mention_channels;
     x.message_reference = m->message_reference;
     x.has_webhook_id = m->has_webhook_id;
     x.webhook_id = m->webhook_id;

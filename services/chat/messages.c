@@ -12,7 +12,8 @@
 
 static status check_type(struct call *c, const struct access *a)
 {
-    if (a->channel_type == CHANNEL_TEXT || a->channel_type == CHANNEL_VOICE || access_is_direct(a))
+    if (a->channel_type == CHANNEL_TEXT || a->channel_type == CHANNEL_VOICE ||
+        a->channel_type == CHANNEL_ANNOUNCEMENT || access_is_direct(a))
         return ST_OK;
     return call_fail(c, ST_NON_TEXT_CHANNEL, "channel %" PRIu64 " is of type %d", a->channel_id, a->channel_type);
 }
@@ -216,7 +217,7 @@ status messages_add_update(struct call *c, struct change *ch, const struct acces
 }
 
 /* Its id follows those that the writer gave in this guild: the change holds the feeds row. */
-static status store_system(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m)
+static status store_in_change(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m)
 {
     struct db_rows *r;
     size_t n;
@@ -226,15 +227,17 @@ static status store_system(struct call *c, struct change *ch, const struct acces
                      "WITH t AS MATERIALIZED (SELECT GREATEST((extract(epoch FROM clock_timestamp()) * 1000)::bigint - "
                      "1420070400000, last_ms + 1) AS ms FROM feeds WHERE scope_id = $1),"
                      " f AS (UPDATE feeds SET last_ms = t.ms FROM t WHERE scope_id = $1)"
-                     " INSERT INTO messages (channel_id, id, author_id, type, content, extra)"
-                     " SELECT $2, t.ms << 22 | nextval('id_counter'), $3, $4, $6, $5 FROM t RETURNING id",
+                     " INSERT INTO messages (channel_id, id, author_id, type, content, extra, flags, edited_at)"
+                     " SELECT $2, t.ms << 22 | nextval('id_counter'), $3, $4, $6, $5, $7, to_timestamp($8::bigint / "
+                     "1000.0) FROM t RETURNING id",
                      DB_ID(a->scope_id), DB_ID(m->channel_id), DB_ID(m->author->id), DB_I64(m->type),
-                     n ? DB_BYTES(extra, n) : DB_NULL, DB_TEXT(m->content));
+                     n ? DB_BYTES(extra, n) : DB_NULL, DB_TEXT(m->content), DB_I64(m->flags),
+                     m->has_edited_timestamp ? DB_I64(m->edited_timestamp) : DB_NULL);
     if (st != ST_OK)
         return st;
     PB_SET(m, id, db_u64(r, 0, 0));
     PB_SET(m, timestamp, snowflake_ms(m->id));
-    st = read_state_wrote(ch, call_user(c), m->channel_id, m->id);
+    st = call_user(c) ? read_state_wrote(ch, call_user(c), m->channel_id, m->id) : ST_OK;
     return st == ST_OK ? mentions_store(c, ch, m, a->scope_id) : st;
 }
 
@@ -250,13 +253,12 @@ status messages_load_self(struct call *c, struct db *d, const struct access *a, 
     return st;
 }
 
-/* m->author is there. */
-static status add_system(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m,
-                         Hubbub__V1__Member *member)
+status messages_add(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m,
+                    Hubbub__V1__Member *member)
 {
     if (!m->content)
         m->content = "";
-    status st = store_system(c, ch, a, m);
+    status st = store_in_change(c, ch, a, m);
     if (st != ST_OK)
         return st;
     change_add(ch, a->scope_id, m->channel_id, m->id,
@@ -269,7 +271,7 @@ status messages_add_system(struct call *c, struct change *ch, const struct acces
 {
     Hubbub__V1__Member *member;
     status st = messages_load_self(c, change_db(ch), a, &m->author, &member);
-    return st == ST_OK ? add_system(c, ch, a, m, member) : st;
+    return st == ST_OK ? messages_add(c, ch, a, m, member) : st;
 }
 
 static Hubbub__V1__Message *new_system(struct call *c, uint64_t channel_id, int type)
@@ -295,7 +297,7 @@ status messages_add_join(struct call *c, struct change *ch, uint64_t guild_id, H
                               .channel_type = (int)db_i64(r, 0, 1)};
     Hubbub__V1__Message *m = new_system(c, at.channel_id, MESSAGE_USER_JOIN);
     m->author = member->user;
-    return add_system(c, ch, &at, m, member);
+    return messages_add(c, ch, &at, m, member);
 }
 
 status messages_add_rename(struct call *c, struct change *ch, const struct access *a, char *name)
@@ -319,7 +321,9 @@ status messages_remove_parts(struct change *ch, uint64_t channel_id, const uint6
     struct db_rows *r;
     return change_query(ch, &r,
                         "WITH f AS (DELETE FROM attachments WHERE channel_id = $1 AND message_id = ANY($2::bigint[])),"
-                        " n AS (DELETE FROM mentions WHERE channel_id = $1 AND message_id = ANY($2::bigint[]))"
+                        " n AS (DELETE FROM mentions WHERE channel_id = $1 AND message_id = ANY($2::bigint[])),"
+                        " c AS (UPDATE crossposts SET due = true WHERE source_channel_id = $1 AND source_message_id = "
+                        "ANY($2::bigint[]))"
                         " DELETE FROM reactions WHERE channel_id = $1 AND message_id = ANY($2::bigint[])",
                         DB_ID(channel_id), DB_IDS(message_ids, n));
 }

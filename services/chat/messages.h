@@ -33,6 +33,10 @@ status messages_complete(struct call *, struct db *, Hubbub__V1__Message *const 
 
 /* message_update of m, in the change. */
 status messages_add_update(struct call *, struct change *, const struct access *, Hubbub__V1__Message *m) MUST_CHECK;
+/* Stores the message, whose author is there, inside the change, and adds its message_create. member: the author's, or
+ * NULL. Its id and time are filled. */
+status messages_add(struct call *, struct change *, const struct access *, Hubbub__V1__Message *m,
+                    Hubbub__V1__Member *member) MUST_CHECK;
 /* Stores a message that the system writes in the caller's name, and adds its message_create. m has its channel, type,
  * content and reference; its id, time and author are filled. */
 status messages_add_system(struct call *, struct change *, const struct access *, Hubbub__V1__Message *m) MUST_CHECK;
@@ -44,5 +48,6 @@ status messages_add_rename(struct call *, struct change *, const struct access *
 status messages_add_recipient_notice(struct call *, struct change *, const struct access *, int type,
                                      Hubbub__V1__User *user) MUST_CHECK;
 Hubbub__V1__Mention *messages_mention(struct arena *, const Hubbub__V1__User *);
-/* What goes with messages that were just removed: files, reactions, mentions. */
+/* What goes with messages that were just removed: files, reactions, mentions; who follows them is told (crosspost.h).
+ */
 status messages_remove_parts(struct change *, uint64_t channel_id, const uint64_t *message_ids, size_t n) MUST_CHECK;

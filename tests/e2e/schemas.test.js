@@ -14,6 +14,7 @@ const THUMB = encodeURIComponent('👍');
 const OURS = z.looseObject({}); // not in the specification: our own form
 const list = (schema) => z.array(schema);
 const channel = spec.GuildChannelResponseSchema;
+const webhook = z.union([spec.GuildIncomingWebhookResponseSchema, spec.ChannelFollowerWebhookResponseSchema]);
 const invite = spec.GuildInviteResponseSchema;
 
 // What the calls work on. Everything that a call destroys is made for it.
@@ -34,6 +35,7 @@ async function prepare(hub) {
     w.hooked = (rest = '') => `/webhooks/${w.hook.id}/${w.hook.token}${rest}`;
     w.post = async () => (await w.hub.request('POST', w.hooked('?wait=true'), { body: { content: 'x' } })).body.id;
     w.newChannel = async () => (await w.owner.post(`/guilds/${w.guild}/channels`, { name: 'extra' })).id;
+    w.newNews = async () => (await w.owner.post(`/guilds/${w.guild}/channels`, { name: 'news', type: 5 })).id;
     w.newRole = async () => (await w.owner.post(`/guilds/${w.guild}/roles`, { name: 'extra' })).id;
     w.newGuild = async () => (await w.owner.post('/guilds', { name: 'extra guild' })).id;
     w.newInvite = async () => (await w.owner.post(`/channels/${w.channel}/invites`, { unique: true })).code;
@@ -152,6 +154,11 @@ const table = {
     'PUT /guilds/{guild_id}/bans/{user_id}': [EMPTY, async (w) => w.owner.request('PUT', `/guilds/${w.guild}/bans/${(await w.guest()).id}`, { body: { delete_message_seconds: 604800 } })],
     'DELETE /guilds/{guild_id}/bans/{user_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${w.guild}/bans/${(await w.banned()).id}`)],
     'POST /guilds/{guild_id}/bulk-ban': [spec.BulkBanUsersResponseSchema, async (w) => w.owner.request('POST', `/guilds/${w.guild}/bulk-ban`, { body: { user_ids: [(await w.guest()).id, w.owner.id] } })],
+    'POST /channels/{channel_id}/followers': [spec.ChannelFollowerResponseSchema, async (w) => w.owner.request('POST', `/channels/${await w.newNews()}/followers`, { body: { webhook_channel_id: w.channel } })],
+    'POST /channels/{channel_id}/messages/{message_id}/crosspost': [spec.MessageResponseSchema, async (w) => {
+        const news = await w.newNews();
+        return w.owner.request('POST', `/channels/${news}/messages/${(await w.owner.say(news, 'news')).id}/crosspost`, { body: {} });
+    }],
     'GET /guilds/{guild_id}/prune': [spec.GuildPruneResponseSchema, (w) => w.owner.request('GET', `/guilds/${w.guild}/prune?days=30&include_roles=${w.role}`)],
     'POST /guilds/{guild_id}/prune': [spec.GuildPruneResponseSchema, (w) => w.owner.request('POST', `/guilds/${w.guild}/prune`, { body: { days: 30, include_roles: [w.role], compute_prune_count: false } })],
     'GET /guilds/{guild_id}/audit-logs': [spec.GuildAuditLogResponseSchema, (w) => w.bot.request('GET', `/guilds/${w.guild}/audit-logs?limit=100`)],
@@ -220,8 +227,8 @@ const table = {
     'DELETE /channels/{channel_id}/messages/ack': [EMPTY, (w) => w.member.request('DELETE', `/channels/${w.channel}/messages/ack`)],
     'POST /channels/{channel_id}/typing': [EMPTY, (w) => w.owner.request('POST', `/channels/${w.channel}/typing`)],
     'POST /channels/{channel_id}/webhooks': [spec.GuildIncomingWebhookResponseSchema, async (w) => w.owner.request('POST', `/channels/${await w.newChannel()}/webhooks`, { body: { name: 'new' } })],
-    'GET /channels/{channel_id}/webhooks': [list(spec.GuildIncomingWebhookResponseSchema), (w) => w.owner.request('GET', `/channels/${w.channel}/webhooks`)],
-    'GET /guilds/{guild_id}/webhooks': [list(spec.GuildIncomingWebhookResponseSchema), (w) => w.owner.request('GET', `/guilds/${w.guild}/webhooks`)],
+    'GET /channels/{channel_id}/webhooks': [list(webhook), (w) => w.owner.request('GET', `/channels/${w.channel}/webhooks`)],
+    'GET /guilds/{guild_id}/webhooks': [list(webhook), (w) => w.owner.request('GET', `/guilds/${w.guild}/webhooks`)],
     'GET /webhooks/{webhook_id}': [spec.GuildIncomingWebhookResponseSchema, (w) => w.owner.request('GET', `/webhooks/${w.hook.id}`)],
     'PATCH /webhooks/{webhook_id}': [spec.GuildIncomingWebhookResponseSchema, (w) => w.owner.request('PATCH', `/webhooks/${w.hook.id}`, { body: { name: 'renamed' } })],
     'DELETE /webhooks/{webhook_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/webhooks/${(await w.newHook()).id}`)],

@@ -50,6 +50,9 @@ export async function scene(cast) {
     await owner.put(`/guilds/${s.guild}/members/${cast.blind.id}/roles/${managers}`);
     await owner.put(`/channels/${s.channel}/permissions/${s.role}`, { type: 0, allow: '0', deny: '0' });
     await owner.put(`/channels/${s.channel}/permissions/${cast.blind.id}`, { type: 1, allow: '0', deny: '1024' });
+    s.news = (await owner.post(`/guilds/${s.guild}/channels`, { name: 'news', type: 5 })).id;
+    await owner.put(`/channels/${s.news}/permissions/${cast.blind.id}`, { type: 1, allow: '0', deny: '1024' });
+    s.newsMessage = (await owner.say(s.news, 'news')).id;
     s.message = (await owner.say(s.channel, 'hello')).id;
     s.secondMessage = (await owner.say(s.channel, 'hello again')).id;
     await cast.target.put(`/channels/${s.channel}/messages/${s.message}/reactions/${THUMB}/@me`);

@@ -215,6 +215,9 @@ export const table = {
     'GET /guilds/{guild_id}/prune': powerful,
     'POST /guilds/{guild_id}/prune': { ...powerful, body: { days: 30 } },
 
+    // From the announcement channel into the scene's own.
+    'POST /channels/{channel_id}/followers': { ...powerful, path: { channel_id: (s) => s.news }, body: (s) => ({ webhook_channel_id: s.channel }) },
+    'POST /channels/{channel_id}/messages/{message_id}/crosspost': { ...powerful, path: { channel_id: (s) => s.news, message_id: (s) => s.newsMessage } },
     'POST /channels/{channel_id}/webhooks': { ...powerful, body: { name: 'new' } },
     'GET /channels/{channel_id}/webhooks': powerful,
     'GET /guilds/{guild_id}/webhooks': powerful,
