@@ -251,7 +251,7 @@ static Hubbub__V1__FeedEntry *read_entry(struct call *c, const struct db_rows *r
     return e;
 }
 
-/* Replies show what they answer. */
+/* Replies show what they answer, mentions who it is in the guild. */
 static status complete_entries(struct call *c, struct db *d, Hubbub__V1__FeedEntry *const *entries, size_t n)
 {
     size_t n_messages = 0;
@@ -262,7 +262,10 @@ static status complete_entries(struct call *c, struct db *d, Hubbub__V1__FeedEnt
         if (m)
             messages[n_messages++] = m;
     }
-    return messages_load_references(c, d, messages, n_messages);
+    status st = messages_load_references(c, d, messages, n_messages);
+    if (st == ST_OK && n_messages)
+        st = messages_load_mention_members(c, d, messages[0]->guild_id, messages, n_messages);
+    return st;
 }
 
 status feed_store_read(struct call *c, const Hubbub__V1__ReadFeedRequest *req, Hubbub__V1__ReadFeedResponse *ret)
@@ -329,16 +332,13 @@ static status query_members(struct call *c, struct db *d, const Hubbub__V1__Sear
                       DB_ID(req->guild_id), DB_I64(limit), DB_ID(req->after), DB_I64(req->joined_by));
 }
 
-status feed_store_members(struct call *c, const Hubbub__V1__SearchMembersRequest *req,
+status feed_store_members(struct call *c, struct db *d, const Hubbub__V1__SearchMembersRequest *req,
                           Hubbub__V1__SearchMembersResponse *ret)
 {
-    DB_LEASED struct db *d = NULL;
     struct db_rows *r;
     if (req->n_user_ids > MEMBERS_ASKED_MAX)
         return call_fail(c, ST_BAD_REQUEST, "%zu members", req->n_user_ids);
-    status st = chat_lease(c, &d);
-    if (st == ST_OK)
-        st = query_members(c, d, req, &r);
+    status st = query_members(c, d, req, &r);
     if (st != ST_OK)
         return st;
     if (db_count(r) == 0)

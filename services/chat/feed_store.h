@@ -18,5 +18,5 @@ status feed_store_read(struct call *, const Hubbub__V1__ReadFeedRequest *,
                        Hubbub__V1__ReadFeedResponse *ret) MUST_CHECK;
 /* Members of a guild by id, by how a name begins, or all by pages, with the feed's head of the same snapshot.
  * ST_UNKNOWN_GUILD when it is gone. */
-status feed_store_members(struct call *, const Hubbub__V1__SearchMembersRequest *,
+status feed_store_members(struct call *, struct db *, const Hubbub__V1__SearchMembersRequest *,
                           Hubbub__V1__SearchMembersResponse *ret) MUST_CHECK;

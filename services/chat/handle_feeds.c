@@ -183,7 +183,9 @@ static status get_member(struct call *c, const Hubbub__V1__GetMemberRequest *req
 static status search_members(struct call *c, const Hubbub__V1__SearchMembersRequest *req,
                              Hubbub__V1__SearchMembersResponse *ret)
 {
-    return feed_store_members(c, req, ret);
+    DB_LEASED struct db *d = NULL;
+    status st = chat_lease(c, &d);
+    return st == ST_OK ? feed_store_members(c, d, req, ret) : st;
 }
 
 const struct hubbub__v1__feeds__handlers feeds_handlers = {

@@ -167,7 +167,7 @@ static status list_of_channel(struct call *c, const Hubbub__V1__ChannelRequest *
     DB_LEASED struct db *d = NULL;
     struct access a;
     struct db_rows *rows;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = access_channel(c, d, req->channel_id, &a);
     if (st == ST_OK)
@@ -188,7 +188,7 @@ static status list_of_guild(struct call *c, const Hubbub__V1__GuildChannelsReque
     DB_LEASED struct db *d = NULL;
     struct access a;
     struct db_rows *rows;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = access_guild(c, d, req->guild_id, &a);
     if (st == ST_OK)

@@ -39,19 +39,16 @@ static status search(struct call *c, const Hubbub__V1__FindMembersRequest *req, 
 {
     Hubbub__V1__SearchMembersRequest asked = HUBBUB__V1__SEARCH_MEMBERS_REQUEST__INIT;
     Hubbub__V1__SearchMembersResponse found = HUBBUB__V1__SEARCH_MEMBERS_RESPONSE__INIT;
-    {
-        DB_LEASED struct db *d = NULL;
-        struct access a;
-        status st = chat_lease(c, &d);
-        if (st == ST_OK)
-            st = access_guild(c, d, req->guild_id, &a);
-        if (st != ST_OK)
-            return st;
-    }
+    DB_LEASED struct db *d = NULL;
+    struct access a;
     PB_SET(&asked, guild_id, req->guild_id);
     PB_SET(&asked, limit, (uint32_t)req->limit);
     asked.query = req->query;
-    status st = feed_store_members(c, &asked, &found);
+    status st = chat_snapshot(c, &d);
+    if (st == ST_OK)
+        st = access_guild(c, d, req->guild_id, &a);
+    if (st == ST_OK)
+        st = feed_store_members(c, d, &asked, &found);
     if (st != ST_OK)
         return st;
     resp->members = found.members;

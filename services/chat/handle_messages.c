@@ -158,6 +158,7 @@ struct draft {
     const char *key;              /* idempotency */
     bool claimed;                 /* of slow mode */
     Hubbub__V1__Message *message; /* as GET shows it */
+    Hubbub__V1__Message *event;   /* as others get it */
 };
 
 /* The nonce, when it is to be enforced; else the request's id, which an internal resend keeps. Apart by their first
@@ -196,6 +197,11 @@ static status prepare_draft(struct call *c, const Hubbub__V1__CreateMessageReque
     ret->message->author = ret->sender.author;
     if (ret->sender.webhook_id)
         PB_SET(ret->message, webhook_id, ret->sender.webhook_id);
+    const struct access *at = &ret->sender.access;
+    ret->event = message_for_event(call_arena(c), ret->message, at->guild_id, at->channel_type, ret->sender.member);
+    st = messages_load_mention_members(c, d, at->guild_id, &ret->event, 1);
+    if (st != ST_OK)
+        return st;
     ret->key = idempotency_key(c, req);
     st = slow_mode_claim(c, d, &ret->sender.access, ret->key);
     ret->claimed = st == ST_OK;
@@ -266,7 +272,7 @@ static status store_draft(struct call *c, struct draft *draft)
         .author_id = draft->sender.author->id,
         .epoch = access->epoch,
         .key = draft->key,
-        .message = message_for_event(a, draft->message, access->guild_id, access->channel_type, draft->sender.member),
+        .message = draft->event,
     };
     row.extra = message_pack_extra(a, draft->message, &row.extra_n);
     status st = writer_store(chat_of(c)->writer, call_deadline_ms(c), &row);

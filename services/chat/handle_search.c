@@ -1,5 +1,6 @@
-/* handle_search.c - the service Search. What is found stands in message_search (search_index.h); each row is joined with
- * its message, so what was deleted is never shown, and only channels are looked in whose history the caller reads now. */
+/* handle_search.c - the service Search. What is found stands in message_search (search_index.h); each row is joined
+ * with its message, so what was deleted is never shown, and only channels are looked in whose history the caller reads
+ * now. */
 #include "lib/base/buf.h"
 #include "lib/wire/wire.h"
 #include "services/chat/access.h"
@@ -16,9 +17,10 @@ struct search {
     struct call *call;
     struct db *db;
     const Hubbub__V1__SearchMessagesRequest *req;
+    uint64_t scope_id; /* the guild, or the DM */
     uint64_t *channels;
     size_t n_channels;
-    struct search_terms all, none; /* every one, not one */
+    struct search_terms all, none;             /* every one, not one */
     struct search_terms authors, users, roles; /* any one; empty: not asked */
 };
 
@@ -43,6 +45,7 @@ static status choose_channels(struct search *s)
         st = rows_load_channels(s->call, s->db, s->req->guild_id, &all, &n);
     if (st != ST_OK)
         return st;
+    s->scope_id = s->req->guild_id;
     s->channels = ARENA_ARRAY(call_arena(s->call), uint64_t, n);
     for (size_t i = 0; i < n; i++)
         if (is_asked(s->req, all[i]->id) && (access_in(s->call, &a, all[i]) & bits) == bits)
@@ -50,16 +53,31 @@ static status choose_channels(struct search *s)
     return ST_OK;
 }
 
-/* The older messages of the guild are still being read. */
+/* The one channel, whose history the caller reads. */
+static status choose_channel(struct search *s, uint64_t channel_id)
+{
+    struct access a;
+    status st = messages_access(s->call, s->db, channel_id, &a);
+    if (st == ST_OK)
+        st = access_require(s->call, &a, PERM_READ_MESSAGE_HISTORY);
+    if (st != ST_OK)
+        return st;
+    s->scope_id = a.scope_id;
+    s->channels = ARENA_ARRAY(call_arena(s->call), uint64_t, 1);
+    s->channels[s->n_channels++] = channel_id;
+    return ST_OK;
+}
+
+/* The older messages of the guild or DM are still being read. */
 static status require_index(struct search *s)
 {
     struct db_rows *r;
     status st = chat_query(s->call, s->db, &r, "SELECT FROM search_scopes WHERE scope_id = $1 AND NOT filling",
-                           DB_ID(s->req->guild_id));
+                           DB_ID(s->scope_id));
     if (st != ST_OK || db_count(r))
         return st;
     call_retry_after(s->call, RETRY_MS);
-    return call_fail(s->call, ST_INDEX_NOT_READY, "guild %" PRIu64 " is being indexed", s->req->guild_id);
+    return call_fail(s->call, ST_INDEX_NOT_READY, "scope %" PRIu64 " is being indexed", s->scope_id);
 }
 
 /* ---- What -------------------------------------------------------------------------------------------------------- */
@@ -109,7 +127,7 @@ static status run(struct search *s, const char *sql, int64_t limit, int64_t offs
 {
     const Hubbub__V1__SearchMessagesRequest *req = s->req;
     const struct db_param params[] = {
-        DB_ID(req->guild_id),
+        DB_ID(s->scope_id),
         DB_IDS(s->channels, s->n_channels),
         DB_ID(id_or(req->has_min_id, req->min_id, 0)),
         DB_ID(id_or(req->has_max_id, req->max_id, INT64_MAX)),
@@ -175,6 +193,15 @@ static status answer(struct search *s, Hubbub__V1__SearchMessagesResponse *ret)
     return ST_OK;
 }
 
+static status find(struct search *s, Hubbub__V1__SearchMessagesResponse *ret)
+{
+    status st = require_index(s);
+    if (st != ST_OK)
+        return st;
+    gather_terms(s);
+    return answer(s, ret);
+}
+
 static status in_guild(struct call *c, const Hubbub__V1__SearchMessagesRequest *req,
                        Hubbub__V1__SearchMessagesResponse *ret)
 {
@@ -184,14 +211,48 @@ static status in_guild(struct call *c, const Hubbub__V1__SearchMessagesRequest *
     s.db = d;
     if (st == ST_OK)
         st = choose_channels(&s);
+    return st == ST_OK ? find(&s, ret) : st;
+}
+
+static Hubbub__V1__SearchMessagesRequest as_guild_request(const Hubbub__V1__SearchChannelRequest *from)
+{
+    Hubbub__V1__SearchMessagesRequest to = HUBBUB__V1__SEARCH_MESSAGES_REQUEST__INIT;
+    to.content = from->content;
+    to.n_author_id = from->n_author_id;
+    to.author_id = from->author_id;
+    to.n_mentions = from->n_mentions;
+    to.mentions = from->mentions;
+    to.has_mention_everyone = from->has_mention_everyone;
+    to.mention_everyone = from->mention_everyone;
+    to.n_has = from->n_has;
+    to.has = from->has;
+    to.has_pinned = from->has_pinned;
+    to.pinned = from->pinned;
+    to.has_min_id = from->has_min_id;
+    to.min_id = from->min_id;
+    to.has_max_id = from->has_max_id;
+    to.max_id = from->max_id;
+    to.sort_order = from->sort_order;
+    to.has_limit = from->has_limit;
+    to.limit = from->limit;
+    to.offset = from->offset;
+    return to;
+}
+
+static status in_channel(struct call *c, const Hubbub__V1__SearchChannelRequest *req,
+                         Hubbub__V1__SearchMessagesResponse *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    const Hubbub__V1__SearchMessagesRequest asked = as_guild_request(req);
+    struct search s = {.call = c, .req = &asked};
+    status st = chat_snapshot(c, &d);
+    s.db = d;
     if (st == ST_OK)
-        st = require_index(&s);
-    if (st != ST_OK)
-        return st;
-    gather_terms(&s);
-    return answer(&s, ret);
+        st = choose_channel(&s, req->channel_id);
+    return st == ST_OK ? find(&s, ret) : st;
 }
 
 const struct hubbub__v1__search__handlers search_handlers = {
     .in_guild = in_guild,
+    .in_channel = in_channel,
 };

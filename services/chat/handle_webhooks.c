@@ -26,7 +26,7 @@ static status list_of_channel(struct call *c, const Hubbub__V1__ChannelRequest *
 {
     DB_LEASED struct db *d = NULL;
     struct access a;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = access_channel(c, d, req->channel_id, &a);
     if (st == ST_OK)
@@ -38,7 +38,7 @@ static status list_of_guild(struct call *c, const Hubbub__V1__GuildChannelsReque
 {
     DB_LEASED struct db *d = NULL;
     struct access a;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = access_guild(c, d, req->guild_id, &a);
     if (st == ST_OK)
@@ -51,7 +51,7 @@ static status get(struct call *c, const Hubbub__V1__WebhookRequest *req, Hubbub_
     DB_LEASED struct db *d = NULL;
     struct access a;
     Hubbub__V1__Webhook *w;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = webhook_load(c, d, req->webhook_id, &w);
     if (st == ST_OK)
@@ -382,7 +382,7 @@ static status get_message(struct call *c, const Hubbub__V1__WebhookMessageReques
     DB_LEASED struct db *d = NULL;
     Hubbub__V1__Webhook *w;
     Hubbub__V1__Message *m;
-    status st = chat_lease(c, &d);
+    status st = chat_snapshot(c, &d);
     if (st == ST_OK)
         st = webhook_load_by_token(c, d, req->webhook_id, req->webhook_token, &w);
     if (st == ST_OK)

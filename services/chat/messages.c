@@ -202,6 +202,41 @@ Hubbub__V1__Mention *messages_mention(struct arena *a, const Hubbub__V1__User *u
     return m;
 }
 
+static void give_members(struct arena *a, const struct db_rows *r, Hubbub__V1__Message *m)
+{
+    Hubbub__V1__Mention **list = ARENA_ARRAY(a, Hubbub__V1__Mention *, m->n_mentions);
+    for (size_t i = 0; i < m->n_mentions; i++) {
+        list[i] = arena_memdup(a, m->mentions[i], sizeof *m->mentions[i]);
+        for (unsigned j = 0; j < db_count(r); j++)
+            if (db_u64(r, j, ROWS_MEMBER_ONLY_N) == list[i]->id)
+                list[i]->member = rows_member_only(a, r, j, 0);
+    }
+    m->mentions = list;
+}
+
+status messages_load_mention_members(struct call *c, struct db *d, uint64_t guild_id,
+                                     Hubbub__V1__Message *const *events, size_t n)
+{
+    struct db_rows *r;
+    size_t room = 0, n_ids = 0;
+    for (size_t i = 0; i < n; i++)
+        room += events[i]->n_mentions;
+    if (!room || !guild_id)
+        return ST_OK;
+    uint64_t *ids = ARENA_ARRAY(call_arena(c), uint64_t, room);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < events[i]->n_mentions; j++)
+            ids[n_ids++] = events[i]->mentions[j]->id;
+    status st = chat_query(c, d, &r,
+                           "SELECT " ROWS_MEMBER_ONLY
+                           ", m.user_id FROM members m WHERE m.guild_id = $1 AND m.user_id = ANY ($2::bigint[])",
+                           DB_ID(guild_id), DB_IDS(ids, n_ids));
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        if (events[i]->n_mentions)
+            give_members(call_arena(c), r, events[i]);
+    return st;
+}
+
 /* ---- Entries ----------------------------------------------------------------------------------------------------- */
 
 status messages_add_update(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m)
@@ -212,8 +247,9 @@ status messages_add_update(struct call *c, struct change *ch, const struct acces
         return st;
     Hubbub__V1__Message *event = message_for_event(call_arena(c), m, a->guild_id, a->channel_type, member);
     event->n_reactions = 0; /* `me` differs from one reader to the next */
+    st = messages_load_mention_members(c, change_db(ch), a->guild_id, &event, 1);
     change_add(ch, a->scope_id, m->channel_id, m->id, ROWS_EVENT(call_arena(c), message_update, event));
-    return ST_OK;
+    return st;
 }
 
 /* Its id follows those that the writer gave in this guild: the change holds the feeds row. */
@@ -261,10 +297,10 @@ status messages_add(struct call *c, struct change *ch, const struct access *a, H
     status st = store_in_change(c, ch, a, m);
     if (st != ST_OK)
         return st;
-    change_add(ch, a->scope_id, m->channel_id, m->id,
-               ROWS_EVENT(call_arena(c), message_create,
-                          message_for_event(call_arena(c), m, a->guild_id, a->channel_type, member)));
-    return ST_OK;
+    Hubbub__V1__Message *event = message_for_event(call_arena(c), m, a->guild_id, a->channel_type, member);
+    st = messages_load_mention_members(c, change_db(ch), a->guild_id, &event, 1);
+    change_add(ch, a->scope_id, m->channel_id, m->id, ROWS_EVENT(call_arena(c), message_create, event));
+    return st;
 }
 
 status messages_add_system(struct call *c, struct change *ch, const struct access *a, Hubbub__V1__Message *m)

@@ -47,6 +47,9 @@ status messages_add_rename(struct call *, struct change *, const struct access *
 /* "... added / removed USER", MESSAGE_RECIPIENT_ADD and _REMOVE of a group DM. */
 status messages_add_recipient_notice(struct call *, struct change *, const struct access *, int type,
                                      Hubbub__V1__User *user) MUST_CHECK;
+/* Of events of one guild: who is mentioned gets their member there. The lists become copies; guild_id 0: nothing. */
+status messages_load_mention_members(struct call *, struct db *, uint64_t guild_id, Hubbub__V1__Message *const *events,
+                                     size_t n) MUST_CHECK;
 Hubbub__V1__Mention *messages_mention(struct arena *, const Hubbub__V1__User *);
 /* What goes with messages that were just removed: files, reactions, mentions; who follows them is told (crosspost.h).
  */

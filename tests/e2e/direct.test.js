@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { ChannelType, Client, Events, GatewayIntentBits, Partials } from 'discord.js';
-import { Op, withHubbub } from './harness.js';
+import { Op, until, withHubbub } from './harness.js';
 
 const up = withHubbub({ before, after });
 const THUMB = encodeURIComponent('👍');
@@ -155,6 +155,25 @@ describe('groups', () => {
         assert.deepEqual(changed.recipients.map((r) => r.id), [dora.id]);
         for (const socket of [b, c, d]) await socket.close();
     });
+});
+
+test('a DM is searched by who is in it, and by nobody else', async () => {
+    await prepare();
+    const dm = (await anna.post('/users/@me/channels', { recipient_id: ben.id })).id;
+    await anna.say(dm, 'the harbour at dawn');
+    await ben.say(dm, 'the harbour at dusk');
+    const search = (who, query, channel = dm) => who.request('GET', `/channels/${channel}/messages/search?${query}`);
+    await until('the DM is indexed', async () => (await search(ben, 'content=harbour')).body.total_results === 2);
+    const found = async (query) => (await search(ben, query)).body.messages.map(([m]) => m.content);
+    assert.deepEqual(await found('content=harbour&sort_order=asc'), ['the harbour at dawn', 'the harbour at dusk']);
+    assert.deepEqual(await found(`content=harbour&author_id=${ben.id}`), ['the harbour at dusk']);
+    assert.deepEqual(await found('content=harbour&limit=1&offset=1'), ['the harbour at dawn']);
+    assert.deepEqual(code(await search(carl, 'content=harbour')), [403, 50001]);
+    assert.deepEqual(code(await search(ben, 'content=harbour', '12345')), [404, 10003]);
+    for (const limit of [0, 26]) assert.deepEqual(code(await search(ben, `limit=${limit}`)), [400, 50035]);
+    // A channel of a guild, too.
+    await anna.say(world.channel, 'the harbour at noon');
+    await until('the guild is indexed', async () => (await search(carl, 'content=harbour', world.channel)).body.total_results === 1);
 });
 
 describe('discord.js', () => {

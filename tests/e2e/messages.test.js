@@ -254,3 +254,68 @@ describe('raw', () => {
         assert.deepEqual([last.type, last.author.id, last.content], [7, guest.id, '']);
     });
 });
+
+describe('pages', () => {
+    let channel, ids, gone;
+    const page = (query) => world.owner.request('GET', `/channels/${channel}/messages${query}`);
+    const got = async (query) => (await world.owner.get(`/channels/${channel}/messages${query}`)).map((m) => m.id);
+    const newestFirst = (list) => [...list].reverse();
+    before(async () => {
+        await prepare();
+        channel = (await world.owner.post(`/guilds/${world.guild}/channels`, { name: 'pages' })).id;
+        ids = [];
+        for (let i = 0; i < 130; i++) ids.push((await world.owner.say(channel, `${i}`)).id);
+        gone = ids.splice(60, 1)[0];
+        await world.owner.delete(`/channels/${channel}/messages/${gone}`);
+    }, { timeout: 60_000 });
+
+    test('before, after and around, of one and of a hundred', async () => {
+        assert.deepEqual(await got(''), newestFirst(ids.slice(-50)));
+        assert.deepEqual(await got('?limit=1'), [ids.at(-1)]);
+        assert.deepEqual(await got('?limit=100'), newestFirst(ids.slice(-100)));
+        const at = ids[65];
+        assert.deepEqual(await got(`?before=${at}&limit=1`), [ids[64]]);
+        assert.deepEqual(await got(`?before=${at}&limit=100`), newestFirst(ids.slice(0, 65)));
+        assert.deepEqual(await got(`?after=${at}&limit=1`), [ids[66]]);
+        assert.deepEqual(await got(`?after=${at}&limit=100`), newestFirst(ids.slice(66)));
+        assert.deepEqual(await got(`?after=${ids[5]}&limit=100`), newestFirst(ids.slice(6, 106)));
+        assert.deepEqual(await got(`?around=${at}&limit=1`), [at]);
+        assert.deepEqual(await got(`?around=${at}&limit=100`), newestFirst(ids.slice(65 - 49, 65 + 51)));
+    });
+
+    test('an id that was deleted, and those that nothing can have', async () => {
+        assert.deepEqual(await got(`?before=${gone}&limit=1`), [ids[59]]);
+        assert.deepEqual(await got(`?after=${gone}&limit=1`), [ids[60]]);
+        assert.deepEqual(await got(`?around=${gone}&limit=2`), [ids[60], ids[59]]);
+        assert.deepEqual(await got('?before=0'), []);
+        assert.deepEqual(await got('?after=0&limit=2'), newestFirst(ids.slice(0, 2)));
+        assert.deepEqual(await got('?around=0&limit=2'), [ids[0]]);
+        const last = (2n ** 63n - 1n).toString();
+        assert.deepEqual(await got(`?before=${last}&limit=1`), [ids.at(-1)]);
+        assert.deepEqual(await got(`?after=${last}`), []);
+        for (const key of ['before', 'after', 'around']) {
+            assert.deepEqual(code(await page(`?${key}=${2n ** 63n}`)), [400, 50035]);
+            assert.deepEqual(code(await page(`?${key}=-1`)), [400, 50035]);
+        }
+        for (const limit of [0, 101, 'x']) assert.deepEqual(code(await page(`?limit=${limit}`)), [400, 50035]);
+        assert.deepEqual(code(await page(`?before=${ids[1]}&after=${ids[0]}`)), [400, 50035]);
+    });
+});
+
+describe('mentions', () => {
+    before(prepare);
+    test('tell in events who it is in the guild, live and in an edit, and nobody in an answer', async () => {
+        const { owner, guild, channel, members: [ben] } = world;
+        await owner.patch(`/guilds/${guild}/members/${ben.id}`, { nick: 'Captain' });
+        const socket = await owner.connect();
+        const sent = await owner.say(channel, `ahoy <@${ben.id}>`);
+        assert.equal(sent.mentions[0].member, undefined);
+        const { mentions: [live] } = (await socket.event('MESSAGE_CREATE', (m) => m.id === sent.id)).d;
+        assert.deepEqual([live.id, live.member.nick, live.member.user], [ben.id, 'Captain', undefined]);
+        await owner.patch(`/channels/${channel}/messages/${sent.id}`, { content: `ahoy again <@${ben.id}>` });
+        const { mentions: [edited] } = (await socket.event('MESSAGE_UPDATE', (m) => m.id === sent.id)).d;
+        assert.equal(edited.member.nick, 'Captain');
+        assert.equal((await owner.get(`/channels/${channel}/messages/${sent.id}`)).mentions[0].member, undefined);
+        await socket.close();
+    });
+});

@@ -186,6 +186,10 @@ const table = {
     }],
     'DELETE /channels/{channel_id}/messages/{message_id}/reactions': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/messages/${w.message}/reactions`)],
     'DELETE /channels/{channel_id}/messages/{message_id}/reactions/{emoji}': [EMPTY, (w) => w.owner.request('DELETE', `/channels/${w.channel}/messages/${w.message}/reactions/${THUMB}`)],
+    'GET /channels/{channel_id}/messages/search': [spec.GuildSearchResponseSchema, (w) => until('the channel is indexed', async () => {
+        const answer = await w.owner.request('GET', `/channels/${w.channel}/messages/search?limit=5`);
+        return answer.status === 200 && answer;
+    })],
     'GET /guilds/{guild_id}/messages/search': [spec.GuildSearchResponseSchema, (w) => until('the message is found', async () => {
         const answer = await w.owner.request('GET', `/guilds/${w.guild}/messages/search?content=file&has=file&limit=5`);
         return answer.status === 200 && answer.body.total_results === 1 ? answer : undefined;

@@ -64,17 +64,17 @@ class Faults {
 }
 
 // ---- Witnesses
-// After it every event of before that the person may see has arrived: an event of their own follows them.
+// After it every event of before that the person may see has arrived: an event of their own, which nobody else is told, follows them.
 async function settle(name) {
-    const mark = unique('mark ');
+    const note = unique('mark ');
     const from = sockets[name].frames.length;
-    await cast[name].patch('/users/@me', { global_name: mark });
-    await sockets[name].event('USER_UPDATE', (d) => d.global_name === mark, { from });
+    await cast[name].put(`/users/@me/notes/${cast.foreign.owner.id}`, { note });
+    await sockets[name].event('USER_NOTE_UPDATE', (d) => d.note === note, { from });
     return sockets[name].frames.length;
 }
 const settleAll = async (list) => Object.fromEntries(await Promise.all(list.map(async (name) => [name, await settle(name)])));
-// What came since: presences and one's own USER_UPDATE are nobody's doing.
-const since = (name, from) => sockets[name].frames.slice(from).filter((f) => f.op === 0 && !['PRESENCE_UPDATE', 'USER_UPDATE', 'SESSIONS_REPLACE'].includes(f.t));
+// What came since: presences and one's own notes are nobody's doing.
+const since = (name, from) => sockets[name].frames.slice(from).filter((f) => f.op === 0 && !['PRESENCE_UPDATE', 'USER_NOTE_UPDATE', 'USER_UPDATE', 'SESSIONS_REPLACE'].includes(f.t));
 const shown = (frames) => frames.map((f) => `${f.t} ${JSON.stringify(f.d).slice(0, 160)}`).join('\n');
 
 function malformedTokens() {

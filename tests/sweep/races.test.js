@@ -242,3 +242,53 @@ test('two who kick each other: the higher one stays', { timeout: 60_000 }, async
         assert.equal(refused.status, 403);
     }
 });
+
+// However it ends: one owner, who is there.
+async function oneOwner(guild, ...all) {
+    const reader = (await Promise.all(all.map(async (p) => [p, (await p.request('GET', `/guilds/${guild}`)).status]))).find(([, status]) => status === 200)[0];
+    const { owner_id } = await reader.get(`/guilds/${guild}`);
+    assert.ok((await reader.get(`/guilds/${guild}/members?limit=100`)).some((m) => m.user.id === owner_id), 'the owner is a member');
+    return owner_id;
+}
+
+test('the last ownership: given to two at once, one has it', { timeout: 60_000 }, async () => {
+    const [first, a, b] = await up.hub.people(3);
+    for (let round = 0; round < 6; round++) {
+        const guild = (await first.post('/guilds', { name: 'owned' })).id;
+        const channel = (await first.get(`/guilds/${guild}/channels`)).find((c) => c.type === 0).id;
+        const { code } = await first.post(`/channels/${channel}/invites`, {});
+        for (const p of [a, b]) await p.post(`/invites/${code}`);
+        const give = (to, n) => first.request('PATCH', `/guilds/${guild}`, { body: { owner_id: to.id }, base: base(n) });
+        const answers = await Promise.all([give(a, 0), give(b, 1)]);
+        assert.deepEqual(answers.map((x) => x.status).sort(), [200, 403]);
+        assert.equal(await oneOwner(guild, first, a, b), answers[0].status === 200 ? a.id : b.id);
+    }
+});
+
+test('the last ownership: given to one who leaves, it stays or they do', { timeout: 60_000 }, async () => {
+    const [first, heir] = await up.hub.people(2);
+    for (let round = 0; round < 8; round++) {
+        const guild = (await first.post('/guilds', { name: 'owned' })).id;
+        const channel = (await first.get(`/guilds/${guild}/channels`)).find((c) => c.type === 0).id;
+        await heir.post(`/invites/${(await first.post(`/channels/${channel}/invites`, {})).code}`);
+        const [given, left] = await Promise.all([first.request('PATCH', `/guilds/${guild}`, { body: { owner_id: heir.id }, base: base(round) }),
+            heir.request('DELETE', `/users/@me/guilds/${guild}`, { base: base(round + 1) })]);
+        const outcome = [given.status, given.body.code, left.status, left.body?.code];
+        assert.ok([[200, undefined, 400, 50055], [404, 10007, 204, undefined]].some((legal) => legal.every((x, i) => x === outcome[i])), String(outcome));
+        assert.equal(await oneOwner(guild, first, heir), given.status === 200 ? heir.id : first.id);
+    }
+});
+
+test('a role that is deleted while it is given is nobody\'s', { timeout: 60_000 }, async () => {
+    const { owner, guild, member } = await setUp();
+    for (let round = 0; round < 12; round++) {
+        const { id } = await owner.post(`/guilds/${guild}/roles`, { name: 'short-lived' });
+        const give = round % 2
+            ? owner.request('PUT', `/guilds/${guild}/members/${member.id}/roles/${id}`, { base: base(0) })
+            : owner.request('PATCH', `/guilds/${guild}/members/${member.id}`, { body: { roles: [id] }, base: base(0) });
+        const [given, deleted] = await Promise.all([give, owner.request('DELETE', `/guilds/${guild}/roles/${id}`, { base: base(1) })]);
+        assert.equal(deleted.status, 204);
+        assert.ok([200, 204].includes(given.status) || given.body.code === 10011, `${given.status} ${given.body?.code}`);
+        assert.deepEqual((await owner.get(`/guilds/${guild}/members/${member.id}`)).roles, []);
+    }
+});

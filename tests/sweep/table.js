@@ -198,6 +198,10 @@ export const table = {
         ...members,
         ready: (s) => until('the guild is indexed', async () => (await s.owner.request('GET', `/guilds/${s.guild}/messages/search`)).status === 200),
     },
+    'GET /channels/{channel_id}/messages/search': {
+        ...members,
+        ready: (s) => until('the guild is indexed', async () => (await s.owner.request('GET', `/channels/${s.channel}/messages/search`)).status === 200),
+    },
     'GET /channels/{channel_id}/messages/pins': members,
     'PUT /channels/{channel_id}/messages/pins/{message_id}': powerful,
     'DELETE /channels/{channel_id}/messages/pins/{message_id}': powerful,
