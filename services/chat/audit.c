@@ -22,7 +22,8 @@ const char *const AUDIT_GUILD_FIELDS[] = {"name",
                                           NULL};
 const char *const AUDIT_CHANNEL_FIELDS[] = {
     "name", "type", "topic", "position", "parent_id", "nsfw", "bitrate", "user_limit", "rate_limit_per_user", NULL};
-const char *const AUDIT_ROLE_FIELDS[] = {"name", "color", "hoist", "position", "permissions", "mentionable", NULL};
+const char *const AUDIT_ROLE_FIELDS[] = {"name", "color", "hoist", "position", "permissions", "mentionable",
+                                         "icon_hash", "unicode_emoji", NULL};
 const char *const AUDIT_MEMBER_FIELDS[] = {"nick", "communication_disabled_until", NULL};
 const char *const AUDIT_INVITE_FIELDS[] = {"code", "max_age", "max_uses", "uses", "temporary", NULL};
 const char *const AUDIT_WEBHOOK_FIELDS[] = {"name", "type", "channel_id", "avatar_hash", NULL};

@@ -1,4 +1,5 @@
 #include "services/chat/direct.h"
+#include "lib/wire/wire.h"
 #include "services/chat/message_content.h"
 #include "services/chat/messages.h"
 #include <inttypes.h>
@@ -259,19 +260,32 @@ static status set_owner(struct call *c, struct change *ch, const struct access *
     return st == ST_OK ? direct_add_update(c, ch, a->channel_id) : st;
 }
 
-status direct_edit(struct call *c, uint64_t channel_id, char *name_or_null, uint64_t owner_or_0,
-                   Hubbub__V1__Channel *ret)
+static status set_icon(struct call *c, struct change *ch, const struct access *a, const char *icon)
 {
+    struct db_rows *r;
+    status st = change_query(ch, &r, "UPDATE channels SET icon = $2 WHERE id = $1 AND icon IS DISTINCT FROM $2",
+                             DB_ID(a->channel_id), DB_TEXT_OR_NULL(icon));
+    if (st != ST_OK || !db_affected(r))
+        return st;
+    st = direct_add_update(c, ch, a->channel_id);
+    return st == ST_OK ? messages_add_icon_change(c, ch, a) : st;
+}
+
+status direct_edit(struct call *c, const Hubbub__V1__EditChannelRequest *req, Hubbub__V1__Channel *ret)
+{
+    const uint64_t channel_id = req->channel_id;
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
     Hubbub__V1__Channel *channel;
     status st = access_begin_any_channel(c, channel_id, 0, &ch, &a);
     if (st == ST_OK && a.channel_type != CHANNEL_GROUP_DM)
         st = call_fail(c, ST_NOT_ON_DM, "channel %" PRIu64 " is no group", channel_id);
-    if (st == ST_OK && owner_or_0)
-        st = set_owner(c, ch, &a, owner_or_0);
-    if (st == ST_OK && name_or_null)
-        st = set_name(c, ch, &a, name_or_null);
+    if (st == ST_OK && req->owner)
+        st = set_owner(c, ch, &a, req->owner);
+    if (st == ST_OK && req->name)
+        st = set_name(c, ch, &a, req->name);
+    if (st == ST_OK && WIRE_PRESENT_IN(req, 12))
+        st = set_icon(c, ch, &a, req->icon);
     if (st == ST_OK)
         st = direct_load(c, change_db(ch), channel_id, call_user(c), &channel);
     if (st == ST_OK)

@@ -19,9 +19,9 @@ enum { ROLES_MAX = 250 };
 /* Aliases: a application, u owner, b bot. */
 #define APPLICATION_COLUMNS                                                                                            \
     "a.id, a.name, a.description, a.bot_public, a.flags, a.verify_key, a.bot_id, " ROWS_USER                           \
-    ", b.id, b.username, b.global_name, b.bot, b.flags, b.avatar, b.banner"
+    ", b.id, b.username, b.global_name, b.bot, b.flags, b.avatar, b.banner, a.icon"
 #define APPLICATION_FROM " FROM applications a JOIN users u ON u.id = a.owner_id LEFT JOIN users b ON b.id = a.bot_id "
-enum { AT_BOT_ID = 6, AT_OWNER = 7, AT_BOT = AT_OWNER + ROWS_USER_N };
+enum { AT_BOT_ID = 6, AT_OWNER = 7, AT_BOT = AT_OWNER + ROWS_USER_N, AT_ICON = AT_BOT + ROWS_USER_N };
 
 static Hubbub__V1__Application *read_application(struct arena *arena, const struct db_rows *rows, unsigned row)
 {
@@ -33,6 +33,7 @@ static Hubbub__V1__Application *read_application(struct arena *arena, const stru
     PB_SET(a, flags, db_u64(rows, row, 4));
     PB_SET(a, flags_new, a->flags);
     a->verify_key = (char *)db_text(rows, row, 5);
+    a->icon = (char *)db_text(rows, row, AT_ICON);
     a->owner = rows_user(arena, rows, row, AT_OWNER);
     if (!db_is_null(rows, row, AT_BOT_ID))
         a->bot = rows_user(arena, rows, row, AT_BOT);
@@ -139,12 +140,12 @@ static status edit(struct call *c, const Hubbub__V1__EditApplicationRequest *req
                         "UPDATE applications SET name = coalesce($2, name), description = CASE WHEN $3 THEN $4 ELSE "
                         "description END, "
                         "flags = CASE WHEN $5 THEN (flags & ~($7::bigint)) | $6 ELSE flags END, bot_public = CASE WHEN "
-                        "$8 THEN $9 ELSE bot_public END "
+                        "$8 THEN $9 ELSE bot_public END, icon = CASE WHEN $10 THEN $11 ELSE icon END "
                         "WHERE id = $1",
                         DB_ID(req->application_id), DB_TEXT_OR_NULL(req->name), DB_BOOL(WIRE_PRESENT_IN(req, 3)),
                         DB_TEXT(req->description ? req->description : ""), DB_BOOL(req->has_flags),
                         DB_ID(req->flags & FLAGS_EDITABLE), DB_ID(FLAGS_EDITABLE), DB_BOOL(req->has_bot_public),
-                        DB_BOOL(req->bot_public));
+                        DB_BOOL(req->bot_public), DB_BOOL(WIRE_PRESENT_IN(req, 6)), DB_TEXT_OR_NULL(req->icon));
     if (st == ST_OK)
         st = load_application(c, d, req->application_id, &application);
     if (st == ST_OK)

@@ -458,7 +458,7 @@ static status edit(struct call *c, const Hubbub__V1__EditChannelRequest *req, Hu
     status st = direct_is(c, req->channel_id, &direct);
     if (st != ST_OK)
         return st;
-    return direct ? direct_edit(c, req->channel_id, req->name, req->owner, resp) : edit_of_guild(c, req, resp);
+    return direct ? direct_edit(c, req, resp) : edit_of_guild(c, req, resp);
 }
 
 /* ---- Delete ---------------------------------------------------------------------------------------------------- */

@@ -282,18 +282,35 @@ static status edit(struct call *c, const Hubbub__V1__EditMemberRequest *req, Hub
     return st == ST_OK ? finish(c, ch, a.guild_id, t.before, resp) : st;
 }
 
+/* How the member looks in this guild alone: everybody's own business. */
+static status set_images(struct change *ch, const Hubbub__V1__EditSelfRequest *req, uint64_t user_id)
+{
+    struct db_rows *rows;
+    bool avatar = WIRE_PRESENT_IN(req, 4), banner = WIRE_PRESENT_IN(req, 5);
+    if (!avatar && !banner)
+        return ST_OK;
+    return change_query(ch, &rows,
+                        "UPDATE members SET avatar = CASE WHEN $3 THEN $4 ELSE avatar END, banner = CASE WHEN $5 THEN "
+                        "$6 ELSE banner END WHERE guild_id = $1 AND user_id = $2",
+                        DB_ID(req->guild_id), DB_ID(user_id), DB_BOOL(avatar), DB_TEXT_OR_NULL(req->avatar),
+                        DB_BOOL(banner), DB_TEXT_OR_NULL(req->banner));
+}
+
 static status edit_self(struct call *c, const Hubbub__V1__EditSelfRequest *req, Hubbub__V1__Member *resp)
 {
-    if (!WIRE_PRESENT_IN(req, 3))
+    const bool nick = WIRE_PRESENT_IN(req, 3);
+    if (!nick && !WIRE_PRESENT_IN(req, 4) && !WIRE_PRESENT_IN(req, 5))
         return read_member(c, req->guild_id, call_user(c), resp);
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
     Hubbub__V1__Member *before;
-    status st = access_begin_guild(c, req->guild_id, 0, PERM_CHANGE_NICKNAME, &ch, &a);
+    status st = access_begin_guild(c, req->guild_id, 0, nick ? PERM_CHANGE_NICKNAME : 0, &ch, &a);
     if (st == ST_OK)
         st = rows_load_member(c, change_db(ch), a.guild_id, call_user(c), &before);
-    if (st == ST_OK)
+    if (st == ST_OK && nick)
         st = set_nick(ch, a.guild_id, call_user(c), req->nick);
+    if (st == ST_OK)
+        st = set_images(ch, req, call_user(c));
     return st == ST_OK ? finish(c, ch, a.guild_id, before, resp) : st;
 }
 

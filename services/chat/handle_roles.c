@@ -2,6 +2,7 @@
 #include "lib/wire/wire.h"
 #include "services/chat/access.h"
 #include "services/chat/audit.h"
+#include "services/chat/emoji.h"
 #include "services/chat/handlers.h"
 #include "services/chat/rows.h"
 #include <inttypes.h>
@@ -69,6 +70,13 @@ static uint32_t color_of(const Hubbub__V1__RoleColors *colors, uint32_t color)
     return colors ? colors->primary_color & 0xffffff : color;
 }
 
+static status check_emoji(struct call *c, const char *emoji)
+{
+    if (!emoji || !*emoji || emoji_is_unicode(emoji))
+        return ST_OK;
+    return call_fail_field(c, "unicode_emoji", "INVALID_EMOJI", "Not an emoji of Unicode.");
+}
+
 /* At position 1, without shifting the others: of equal positions the older role is the higher one. Permissions that are
  * not given are @everyone's. */
 static status create(struct call *c, const Hubbub__V1__CreateRoleRequest *req, Hubbub__V1__Role *resp)
@@ -81,16 +89,20 @@ static status create(struct call *c, const Hubbub__V1__CreateRoleRequest *req, H
     if (st == ST_OK)
         st = access_may_grant(c, &a, wanted);
     if (st == ST_OK)
+        st = check_emoji(c, req->unicode_emoji);
+    if (st == ST_OK)
         st = check_room(c, ch, a.guild_id);
     if (st == ST_OK)
         st = change_query(
             ch, &rows,
-            "INSERT INTO roles AS r (id, guild_id, name, color, hoist, position, permissions, mentionable) "
+            "INSERT INTO roles AS r (id, guild_id, name, color, hoist, position, permissions, mentionable, icon, "
+            "unicode_emoji) "
             "SELECT next_id(), e.id, coalesce($2, 'new role'), $3::int, $4::boolean, 1, coalesce($5, e.permissions), "
-            "$6::boolean "
+            "$6::boolean, $7::text, CASE WHEN $7::text IS NULL THEN $8::text END "
             "FROM roles e WHERE e.id = $1 RETURNING " ROWS_ROLE,
             DB_ID(a.guild_id), DB_TEXT_OR_NULL(req->name), DB_I64(color_of(req->colors, req->color)),
-            DB_BOOL(req->hoist), req->has_permissions ? DB_ID(wanted) : DB_NULL, DB_BOOL(req->mentionable));
+            DB_BOOL(req->hoist), req->has_permissions ? DB_ID(wanted) : DB_NULL, DB_BOOL(req->mentionable),
+            DB_TEXT_OR_NULL(req->icon), DB_TEXT_OR_NULL(req->unicode_emoji));
     if (st != ST_OK)
         return st;
     Hubbub__V1__Role *role = rows_role(call_arena(c), rows, 0, 0);
@@ -117,6 +129,20 @@ static status load_editable(struct call *c, struct change *ch, const struct acce
     if ((*ret)->managed)
         return call_fail(c, ST_INVALID_ROLE, "role %" PRIu64 " is managed", role_id);
     return ST_OK;
+}
+
+/* An icon takes the emoji's place, and an emoji the icon's. @everyone has neither. */
+static status update_icon(struct change *ch, const Hubbub__V1__EditRoleRequest *req)
+{
+    struct db_rows *rows;
+    bool icon = WIRE_PRESENT_IN(req, 9), emoji = WIRE_PRESENT_IN(req, 10);
+    if (req->role_id == req->guild_id || (!icon && !emoji))
+        return ST_OK;
+    return change_query(ch, &rows,
+                        "UPDATE roles SET icon = CASE WHEN $2 THEN $3::text WHEN $5::text IS NULL THEN icon END, unicode_emoji = "
+                        "CASE WHEN $3::text IS NOT NULL THEN NULL WHEN $4 THEN $5::text ELSE unicode_emoji END WHERE id = $1",
+                        DB_ID(req->role_id), DB_BOOL(icon), DB_TEXT_OR_NULL(req->icon), DB_BOOL(emoji),
+                        DB_TEXT_OR_NULL(req->unicode_emoji));
 }
 
 static status update_role(struct call *c, struct change *ch, const struct access *a,
@@ -152,6 +178,10 @@ static status edit(struct call *c, const Hubbub__V1__EditRoleRequest *req, Hubbu
         if (before->permissions & ~req->permissions)
             change_fence(ch, a.guild_id);
     }
+    if (st == ST_OK)
+        st = check_emoji(c, req->unicode_emoji);
+    if (st == ST_OK)
+        st = update_icon(ch, req);
     if (st == ST_OK)
         st = update_role(c, ch, &a, req, &role);
     if (st != ST_OK)

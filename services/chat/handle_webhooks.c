@@ -82,6 +82,7 @@ static status create(struct call *c, const Hubbub__V1__CreateWebhookRequest *req
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
     ret->name = req->name;
+    ret->avatar = req->avatar;
     status st = webhook_check_name(c, "name", req->name);
     if (st == ST_OK)
         st = messages_begin(c, req->channel_id, PERM_MANAGE_WEBHOOKS, &ch, &a);
@@ -170,11 +171,13 @@ static status edit_of(struct call *c, const Hubbub__V1__EditWebhookRequest *req,
     before = *w;
     if (req->name)
         w->name = req->name;
+    if (WIRE_PRESENT_IN(req, 6))
+        w->avatar = req->avatar;
     if (!token && req->channel_id && req->channel_id != w->channel_id)
         st = move_webhook(c, ch, w, req->channel_id);
     if (st == ST_OK)
-        st = change_query(ch, &r, "UPDATE webhooks SET name = $2, channel_id = $3 WHERE id = $1", DB_ID(w->id),
-                          DB_TEXT(w->name), DB_ID(w->channel_id));
+        st = change_query(ch, &r, "UPDATE webhooks SET name = $2, channel_id = $3, avatar = $4 WHERE id = $1",
+                          DB_ID(w->id), DB_TEXT(w->name), DB_ID(w->channel_id), DB_TEXT_OR_NULL(w->avatar));
     if (st != ST_OK)
         return st;
     webhook_add_update(c, ch, w->guild_id, w->channel_id);

@@ -343,6 +343,11 @@ status messages_add_rename(struct call *c, struct change *ch, const struct acces
     return messages_add_system(c, ch, a, m);
 }
 
+status messages_add_icon_change(struct call *c, struct change *ch, const struct access *a)
+{
+    return messages_add_system(c, ch, a, new_system(c, a->channel_id, MESSAGE_CHANNEL_ICON_CHANGE));
+}
+
 status messages_add_recipient_notice(struct call *c, struct change *ch, const struct access *a, int type,
                                      Hubbub__V1__User *user)
 {

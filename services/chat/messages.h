@@ -44,6 +44,8 @@ status messages_add_system(struct call *, struct change *, const struct access *
 status messages_add_join(struct call *, struct change *, uint64_t guild_id, Hubbub__V1__Member *) MUST_CHECK;
 /* "... called this NAME", MESSAGE_CHANNEL_NAME_CHANGE of a group DM. */
 status messages_add_rename(struct call *, struct change *, const struct access *, char *name) MUST_CHECK;
+/* "... changed the icon", MESSAGE_CHANNEL_ICON_CHANGE of a group DM. */
+status messages_add_icon_change(struct call *, struct change *, const struct access *) MUST_CHECK;
 /* "... added / removed USER", MESSAGE_RECIPIENT_ADD and _REMOVE of a group DM. */
 status messages_add_recipient_notice(struct call *, struct change *, const struct access *, int type,
                                      Hubbub__V1__User *user) MUST_CHECK;

@@ -62,6 +62,8 @@ Hubbub__V1__Member *rows_member_only(struct arena *arena, const struct db_rows *
     PB_SET(m, joined_at, db_i64(rows, row, col + 2));
     PB_SET(m, flags, db_u64(rows, row, col + 3));
     SET_UNLESS_ZERO(m, communication_disabled_until, db_i64(rows, row, col + 4));
+    m->avatar = text_or_null(rows, row, col + 5);
+    m->banner = text_or_null(rows, row, col + 6);
     return m;
 }
 
@@ -90,6 +92,8 @@ Hubbub__V1__Role *rows_role(struct arena *arena, const struct db_rows *rows, uns
         r->tags = PB_NEW(arena, Hubbub__V1__RoleTags, hubbub__v1__role_tags);
         PB_SET(r->tags, bot_id, bot_id);
     }
+    r->icon = text_or_null(rows, row, col + 9);
+    r->unicode_emoji = text_or_null(rows, row, col + 10);
     return r;
 }
 
@@ -156,6 +160,7 @@ Hubbub__V1__Channel *rows_channel(struct arena *arena, const struct db_rows *row
     SET_UNLESS_ZERO(c, parent_id, db_u64(rows, row, col + 6));
     PB_SET(c, nsfw, db_bool(rows, row, col + 7));
     PB_SET(c, flags, db_u64(rows, row, col + 11));
+    c->icon = text_or_null(rows, row, col + 15);
     uint64_t *flat;
     size_t n = db_ids(rows, row, col + 12, arena, &flat);
     read_overwrites(arena, c, flat, n);

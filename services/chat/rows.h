@@ -29,15 +29,16 @@ Hubbub__V1__User *rows_own_user(struct arena *, const struct db_rows *, unsigned
 /* Without and with its user. */
 #define ROWS_MEMBER_ONLY                                                                                               \
     "m.nick, m.roles, " ROWS_MS("m.joined_at") ", m.flags, " ROWS_MS(                                                  \
-        "CASE WHEN m.timeout_until > clock_timestamp() THEN m.timeout_until END")
-enum { ROWS_MEMBER_ONLY_N = 5 };
+        "CASE WHEN m.timeout_until > clock_timestamp() THEN m.timeout_until END") ", m.avatar, m.banner"
+enum { ROWS_MEMBER_ONLY_N = 7 };
 Hubbub__V1__Member *rows_member_only(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 #define ROWS_MEMBER ROWS_MEMBER_ONLY ", " ROWS_USER
 enum { ROWS_MEMBER_N = ROWS_MEMBER_ONLY_N + ROWS_USER_N };
 Hubbub__V1__Member *rows_member(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
-#define ROWS_ROLE "r.id, r.name, r.color, r.hoist, r.position, r.permissions, r.managed, r.mentionable, r.bot_id"
-enum { ROWS_ROLE_N = 9 };
+#define ROWS_ROLE "r.id, r.name, r.color, r.hoist, r.position, r.permissions, r.managed, r.mentionable, r.bot_id, " \
+    "r.icon, r.unicode_emoji"
+enum { ROWS_ROLE_N = 11 };
 Hubbub__V1__Role *rows_role(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* The guild's own columns; roles are read by rows_load_guild. */
@@ -54,8 +55,8 @@ Hubbub__V1__Guild *rows_guild(struct arena *, const struct db_rows *, unsigned r
     "c.user_limit, c.flags, "                                                                                          \
     "ARRAY(SELECT unnest(ARRAY[o.target_id, o.type, o.allow, o.deny]) FROM (SELECT * FROM overwrites "                 \
     "WHERE channel_id = c.id ORDER BY target_id) o), "                                                                 \
-    "(SELECT x.id FROM messages x WHERE x.channel_id = c.id ORDER BY x.id DESC LIMIT 1), " ROWS_MS("c.last_pin_at")
-enum { ROWS_CHANNEL_N = 15 };
+    "(SELECT x.id FROM messages x WHERE x.channel_id = c.id ORDER BY x.id DESC LIMIT 1), " ROWS_MS("c.last_pin_at") ", c.icon"
+enum { ROWS_CHANNEL_N = 16 };
 Hubbub__V1__Channel *rows_channel(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* Joined with c, g, and users as u (outer: the inviter may be gone). */

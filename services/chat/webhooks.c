@@ -8,7 +8,7 @@
 
 #define ROWS_WEBHOOK                                                                                                   \
     "w.id, w.type, w.guild_id, w.channel_id, w.name, w.avatar, w.token, w.application_id, sg.id, sg.name, sc.id, "     \
-    "sc.name, " ROWS_USER
+    "sc.name, sg.icon, " ROWS_USER
 #define ROWS_WEBHOOK_FROM                                                                                              \
     " FROM webhooks w LEFT JOIN users u ON u.id = w.user_id LEFT JOIN channels sc ON sc.id = w.source_channel_id "     \
     "LEFT JOIN guilds sg ON sg.id = sc.guild_id "
@@ -20,6 +20,7 @@ static void read_source(struct arena *a, const struct db_rows *r, unsigned row, 
     w->source_guild = PB_NEW(a, Hubbub__V1__WebhookSourceGuild, hubbub__v1__webhook_source_guild);
     PB_SET(w->source_guild, id, db_u64(r, row, 8));
     w->source_guild->name = (char *)db_text(r, row, 9);
+    w->source_guild->icon = (char *)db_text(r, row, 12);
     w->source_channel = PB_NEW(a, Hubbub__V1__WebhookSourceChannel, hubbub__v1__webhook_source_channel);
     PB_SET(w->source_channel, id, db_u64(r, row, 10));
     w->source_channel->name = (char *)db_text(r, row, 11);
@@ -47,8 +48,8 @@ static Hubbub__V1__Webhook *read_webhook(struct call *c, const struct db_rows *r
     if (!db_is_null(r, row, 7))
         PB_SET(w, application_id, db_u64(r, row, 7));
     read_source(a, r, row, w);
-    if (!db_is_null(r, row, 12))
-        w->user = rows_user(a, r, row, 12);
+    if (!db_is_null(r, row, 13))
+        w->user = rows_user(a, r, row, 13);
     return w;
 }
 

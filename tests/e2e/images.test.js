@@ -10,7 +10,9 @@ const MIB = 1 << 20;
 const red = uri(png(64, 64));
 let world;
 const prepare = async () => {
-    world ??= await up.hub.guild(1);
+    if (world) return;
+    world = await up.hub.guild(1);
+    world.everyone = (await world.owner.get(`/guilds/${world.guild}/roles`)).find((r) => r.id === world.guild);
 };
 const fetchFile = (path, headers = {}, verb = 'GET') => exchange(up.hub.url, verb, path, { headers });
 const conversions = async () => /conversions_total\{result="done"\} (\d+)/.exec((await exchange(`http://127.0.0.1:${up.hub.adminPort('media-1')}`, 'GET', '/metrics')).body)[1];
@@ -59,6 +61,69 @@ describe('what becomes of an image', () => {
         }
         assert.deepEqual(leaf(await world.members[0].request('PATCH', `/guilds/${world.guild}`, { body: { icon: null } })), [403, 50013, undefined]);
         assert.equal((await world.owner.patch(`/guilds/${world.guild}`, { icon: null })).icon, null);
+        await socket.close();
+    });
+
+    test('a member may look otherwise in one guild', async () => {
+        const [member] = world.members, socket = await world.owner.connect();
+        const seen = await member.patch(`/guilds/${world.guild}/members/@me`, { avatar: red, banner: uri(png(20, 10)) });
+        assert.match(seen.avatar, /^[0-9a-f]{32}$/);
+        assert.deepEqual([seen.user.avatar, seen.nick], [null, null]);
+        const heard = (await socket.event('GUILD_MEMBER_UPDATE', (d) => d.user.id === member.id)).d;
+        assert.deepEqual([heard.avatar, heard.banner], [seen.avatar, seen.banner]);
+        assert.equal((await fetchFile(`/guilds/${world.guild}/users/${member.id}/avatars/${seen.avatar}.webp`)).status, 200);
+        await member.say(world.channel, 'as here');
+        assert.equal((await socket.message('as here')).d.member.avatar, seen.avatar);
+        await world.owner.patch(`/guilds/${world.guild}/roles/${world.guild}`, { permissions: String(BigInt(world.everyone.permissions) & ~(1n << 26n)) });
+        assert.deepEqual(leaf(await member.request('PATCH', `/guilds/${world.guild}/members/@me`, { body: { nick: 'x' } })), [403, 50013, undefined]);
+        assert.equal((await member.patch(`/guilds/${world.guild}/members/@me`, { avatar: null })).avatar, null, 'which needs no permission');
+        await world.owner.patch(`/guilds/${world.guild}/roles/${world.guild}`, { permissions: world.everyone.permissions });
+        await socket.close();
+    });
+
+    test('a role has an icon or an emoji, of 256 KiB at most', async () => {
+        const roles = `/guilds/${world.guild}/roles`, padded = (n) => uri(png(16, 16, undefined, [chunk('zzZz', Buffer.alloc(n - png(16, 16).length - 12))]));
+        const role = await world.owner.post(roles, { name: 'shiny', icon: padded(256 << 10) });
+        assert.match(role.icon, /^[0-9a-f]{32}$/);
+        assert.equal((await fetchFile(`/role-icons/${role.id}/${role.icon}.png`)).status, 200);
+        assert.deepEqual(leaf(await world.owner.request('PATCH', `${roles}/${role.id}`, { body: { icon: padded((256 << 10) + 1) } }), 'icon'), [400, 50035, 'BINARY_TYPE_MAX_SIZE']);
+        const emoji = await world.owner.patch(`${roles}/${role.id}`, { unicode_emoji: '🔥' });
+        assert.deepEqual([emoji.icon, emoji.unicode_emoji], [null, '🔥'], 'one takes the place of the other');
+        const { audit_log_entries: [entry] } = await world.owner.get(`/guilds/${world.guild}/audit-logs?action_type=31`);
+        assert.deepEqual(entry.changes.map((c) => c.key).sort(), ['icon_hash', 'unicode_emoji']);
+        const icon = await world.owner.patch(`${roles}/${role.id}`, { icon: red });
+        assert.deepEqual([icon.icon, icon.unicode_emoji], [(await world.owner.patch('/users/@me', { avatar: red })).avatar, null]);
+        assert.deepEqual((await world.owner.patch(`${roles}/${role.id}`, { hoist: true })).icon, icon.icon);
+        assert.equal((await world.owner.patch(`${roles}/${role.id}`, { icon: null })).icon, null);
+        assert.deepEqual(leaf(await world.owner.request('PATCH', `${roles}/${role.id}`, { body: { unicode_emoji: 'fire' } }), 'unicode_emoji'), [400, 50035, 'INVALID_EMOJI']);
+        assert.deepEqual(leaf(await world.members[0].request('PATCH', `${roles}/${role.id}`, { body: { icon: red } })), [403, 50013, undefined]);
+    });
+
+    test('webhooks, groups and applications have theirs', async () => {
+        const hook = await world.owner.post(`/channels/${world.channel}/webhooks`, { name: 'painted', avatar: red });
+        const said = (await up.hub.request('POST', `/webhooks/${hook.id}/${hook.token}?wait=true`, { body: { content: 'x' } })).body;
+        assert.equal(said.author.avatar, hook.avatar);
+        assert.equal((await fetchFile(`/avatars/${hook.id}/${hook.avatar}.png`)).status, 200);
+        const changed = (await up.hub.request('PATCH', `/webhooks/${hook.id}/${hook.token}`, { body: { avatar: uri(gif(8, 2), 'gif') } })).body;
+        assert.match(changed.avatar, /^a_/);
+        assert.equal((await world.owner.patch(`/webhooks/${hook.id}`, { name: 'still painted' })).avatar, changed.avatar);
+        assert.equal((await world.owner.patch(`/webhooks/${hook.id}`, { avatar: null })).avatar, null);
+        const guest = await up.hub.register();
+        await guest.post(`/invites/${world.invite}`);
+        const group = await world.owner.post('/users/@me/channels', { recipients: [world.members[0].id, guest.id] }), socket = await guest.connect();
+        const seen = await world.owner.patch(`/channels/${group.id}`, { icon: red });
+        assert.match(seen.icon, /^[0-9a-f]{32}$/);
+        assert.equal((await socket.event('CHANNEL_UPDATE', (d) => d.id === group.id)).d.icon, seen.icon);
+        assert.equal((await socket.event('MESSAGE_CREATE', (d) => d.channel_id === group.id)).d.type, 5);
+        assert.equal((await fetchFile(`/channel-icons/${group.id}/${seen.icon}.png`)).status, 200);
+        assert.equal((await world.owner.patch(`/channels/${group.id}`, { icon: null })).icon, null);
+        const pair = await world.owner.post('/users/@me/channels', { recipient_id: guest.id });
+        assert.deepEqual(leaf(await world.owner.request('PATCH', `/channels/${pair.id}`, { body: { icon: red } })), [400, 50003, undefined]);
+        const application = await world.owner.post('/applications', { name: 'with an icon' });
+        const edited = await world.owner.patch(`/applications/${application.id}`, { icon: red });
+        assert.match(edited.icon, /^[0-9a-f]{32}$/);
+        assert.equal((await fetchFile(`/app-icons/${application.id}/${edited.icon}.png?size=32`)).status, 200);
+        assert.equal((await world.owner.patch(`/applications/${application.id}`, { icon: null })).icon, null);
         await socket.close();
     });
 
