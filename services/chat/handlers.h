@@ -4,6 +4,7 @@
 #include "hubbub/v1/administration.hub.h"
 #include "hubbub/v1/announcements.hub.h"
 #include "hubbub/v1/channels.hub.h"
+#include "hubbub/v1/emojis.hub.h"
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/guilds.hub.h"
 #include "hubbub/v1/messages.hub.h"
@@ -30,6 +31,7 @@ extern const struct hubbub__v1__pins__handlers pins_handlers;
 extern const struct hubbub__v1__bans__handlers bans_handlers;
 extern const struct hubbub__v1__prunes__handlers prunes_handlers;
 extern const struct hubbub__v1__audit__handlers audit_handlers;
+extern const struct hubbub__v1__emojis__handlers emojis_handlers;
 extern const struct hubbub__v1__directs__handlers directs_handlers;
 extern const struct hubbub__v1__reading__handlers reading_handlers;
 extern const struct hubbub__v1__relationships__handlers relationships_handlers;

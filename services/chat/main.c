@@ -142,6 +142,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__audit__serve(s, &audit_handlers);
     hubbub__v1__announcements__serve(s, &announcements_handlers);
     hubbub__v1__webhooks__serve(s, &webhooks_handlers);
+    hubbub__v1__emojis__serve(s, &emojis_handlers);
     hubbub__v1__directs__serve(s, &directs_handlers);
     hubbub__v1__reading__serve(s, &reading_handlers);
     hubbub__v1__relationships__serve(s, &relationships_handlers);

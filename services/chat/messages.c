@@ -3,6 +3,8 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "services/chat/chat.h"
+#include "services/chat/emoji.h"
+#include "services/chat/emojis.h"
 #include "services/chat/mentions.h"
 #include "services/chat/message_content.h"
 #include "services/chat/read_states.h"
@@ -91,8 +93,7 @@ status messages_load_member(struct call *c, struct db *d, uint64_t guild_id, uin
 static Hubbub__V1__Reaction *read_reaction(struct arena *a, const struct db_rows *r, unsigned row)
 {
     Hubbub__V1__Reaction *x = PB_NEW(a, Hubbub__V1__Reaction, hubbub__v1__reaction);
-    x->emoji = PB_NEW(a, Hubbub__V1__ReactionEmoji, hubbub__v1__reaction_emoji);
-    x->emoji->name = (char *)db_text(r, row, 1);
+    x->emoji = emoji_of_key(a, db_text(r, row, 1));
     PB_SET(x, count, (int32_t)db_i64(r, row, 2));
     x->count_details = PB_NEW(a, Hubbub__V1__ReactionCounts, hubbub__v1__reaction_counts);
     PB_SET(x->count_details, normal, x->count);
@@ -113,6 +114,20 @@ static void take_reactions(struct arena *a, const struct db_rows *r, Hubbub__V1_
     }
 }
 
+/* The names of custom emoji. */
+static status name_reactions(struct call *c, struct db *d, Hubbub__V1__Message *const *list, size_t n)
+{
+    size_t n_all = 0;
+    for (size_t i = 0; i < n; i++)
+        n_all += list[i]->n_reactions;
+    Hubbub__V1__ReactionEmoji **all = ARENA_ARRAY(call_arena(c), Hubbub__V1__ReactionEmoji *, n_all);
+    n_all = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < list[i]->n_reactions; j++)
+            all[n_all++] = list[i]->reactions[j]->emoji;
+    return emojis_name_reactions(c, d, all, n_all);
+}
+
 status messages_load_reactions(struct call *c, struct db *d, Hubbub__V1__Message *const *list, size_t n)
 {
     struct db_rows *r;
@@ -128,7 +143,7 @@ status messages_load_reactions(struct call *c, struct db *d, Hubbub__V1__Message
                            DB_ID(list[0]->channel_id), DB_IDS(ids, n), DB_ID(call_user(c)));
     for (size_t i = 0; st == ST_OK && i < n; i++)
         take_reactions(call_arena(c), r, list[i]);
-    return st;
+    return st == ST_OK ? name_reactions(c, d, list, n) : st;
 }
 
 /* ---- References -------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 #include "services/chat/rows.h"
 #include "lib/permission/permission.h"
+#include "services/chat/emojis.h"
 #include <inttypes.h>
 
 /* proto2 strings: NULL is unset. */
@@ -252,6 +253,8 @@ status rows_load_guild(struct call *c, struct db *d, uint64_t guild_id, Hubbub__
         return call_fail(c, ST_UNKNOWN_GUILD, "no guild %" PRIu64, guild_id);
     Hubbub__V1__Guild *g = rows_guild(call_arena(c), rows, 0, 0);
     st = rows_load_roles(c, d, guild_id, &g->roles, &g->n_roles);
+    if (st == ST_OK)
+        st = emojis_load(c, d, (struct emoji_owner){.guild_id = guild_id}, false, &g->emojis, &g->n_emojis);
     if (st == ST_OK)
         *ret = g;
     return st;

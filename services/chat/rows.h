@@ -83,7 +83,7 @@ status rows_load_user(struct call *, struct db *, uint64_t user_id,
 status rows_load_member(struct call *, struct db *, uint64_t guild_id, uint64_t user_id,
                         Hubbub__V1__Member **ret) MUST_CHECK; /* UNKNOWN_MEMBER */
 status rows_load_guild(struct call *, struct db *, uint64_t guild_id,
-                       Hubbub__V1__Guild **ret) MUST_CHECK; /* with roles; UNKNOWN_GUILD */
+                       Hubbub__V1__Guild **ret) MUST_CHECK; /* with roles and emojis; UNKNOWN_GUILD */
 status rows_load_role(struct call *, struct db *, uint64_t guild_id, uint64_t role_id,
                       Hubbub__V1__Role **ret) MUST_CHECK; /* UNKNOWN_ROLE */
 /* By position and id, as clients show them. */

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import * as spec from 'discord-api-spec/zod';
 import * as z from 'zod/mini';
 import { PASSWORD, routes, totp, unique, until, withHubbub } from './harness.js';
+import { png, uri } from './pictures.js';
 
 const up = withHubbub({ before, after });
 
@@ -34,6 +35,9 @@ async function prepare(hub) {
     w.newHook = async () => (await w.owner.post(`/channels/${await w.newChannel()}/webhooks`, { name: 'extra' }));
     w.hooked = (rest = '') => `/webhooks/${w.hook.id}/${w.hook.token}${rest}`;
     w.post = async () => (await w.hub.request('POST', w.hooked('?wait=true'), { body: { content: 'x' } })).body.id;
+    w.image = uri(png(2, 2));
+    w.newEmoji = async () => (await w.owner.post(`/guilds/${w.guild}/emojis`, { name: 'extra', image: w.image })).id;
+    w.newOwnEmoji = async () => (await w.owner.post(`/applications/${w.application}/emojis`, { name: 'extra', image: w.image })).id;
     w.newChannel = async () => (await w.owner.post(`/guilds/${w.guild}/channels`, { name: 'extra' })).id;
     w.newNews = async () => (await w.owner.post(`/guilds/${w.guild}/channels`, { name: 'news', type: 5 })).id;
     w.newRole = async () => (await w.owner.post(`/guilds/${w.guild}/roles`, { name: 'extra' })).id;
@@ -144,6 +148,16 @@ const table = {
     'PATCH /guilds/{guild_id}/roles': [list(spec.GuildRoleResponseSchema), (w) => w.owner.request('PATCH', `/guilds/${w.guild}/roles`, { body: [{ id: w.role, position: 1 }] })],
     'PATCH /guilds/{guild_id}/roles/{role_id}': [spec.GuildRoleResponseSchema, (w) => w.owner.request('PATCH', `/guilds/${w.guild}/roles/${w.role}`, { body: { hoist: true } })],
     'DELETE /guilds/{guild_id}/roles/{role_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${w.guild}/roles/${await w.newRole()}`)],
+    'GET /guilds/{guild_id}/emojis': [list(spec.EmojiResponseSchema), async (w) => (await w.newEmoji()) && w.owner.request('GET', `/guilds/${w.guild}/emojis`)],
+    'GET /guilds/{guild_id}/emojis/{emoji_id}': [spec.EmojiResponseSchema, async (w) => w.owner.request('GET', `/guilds/${w.guild}/emojis/${await w.newEmoji()}`)],
+    'POST /guilds/{guild_id}/emojis': [spec.EmojiResponseSchema, (w) => w.owner.request('POST', `/guilds/${w.guild}/emojis`, { body: { name: 'new', image: w.image, roles: [w.role] } })],
+    'PATCH /guilds/{guild_id}/emojis/{emoji_id}': [spec.EmojiResponseSchema, async (w) => w.owner.request('PATCH', `/guilds/${w.guild}/emojis/${await w.newEmoji()}`, { body: { name: 'other' } })],
+    'DELETE /guilds/{guild_id}/emojis/{emoji_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/guilds/${w.guild}/emojis/${await w.newEmoji()}`)],
+    'GET /applications/{application_id}/emojis': [spec.ListApplicationEmojisResponseSchema, async (w) => (await w.newOwnEmoji()) && w.bot.request('GET', `/applications/${w.application}/emojis`)],
+    'GET /applications/{application_id}/emojis/{emoji_id}': [spec.EmojiResponseSchema, async (w) => w.bot.request('GET', `/applications/${w.application}/emojis/${await w.newOwnEmoji()}`)],
+    'POST /applications/{application_id}/emojis': [spec.EmojiResponseSchema, (w) => w.bot.request('POST', `/applications/${w.application}/emojis`, { body: { name: 'new', image: w.image } })],
+    'PATCH /applications/{application_id}/emojis/{emoji_id}': [spec.EmojiResponseSchema, async (w) => w.bot.request('PATCH', `/applications/${w.application}/emojis/${await w.newOwnEmoji()}`, { body: { name: 'other' } })],
+    'DELETE /applications/{application_id}/emojis/{emoji_id}': [EMPTY, async (w) => w.bot.request('DELETE', `/applications/${w.application}/emojis/${await w.newOwnEmoji()}`)],
     'GET /guilds/{guild_id}/members': [list(spec.GuildMemberResponseSchema), (w) => w.bot.request('GET', `/guilds/${w.guild}/members?limit=100`)],
     'GET /guilds/{guild_id}/members/search': [list(spec.GuildMemberResponseSchema), (w) => w.bot.request('GET', `/guilds/${w.guild}/members/search?query=${w.member.username.slice(0, 4)}&limit=5`)],
     'GET /guilds/{guild_id}/bans': [list(spec.GuildBanResponseSchema), async (w) => {

@@ -1,6 +1,7 @@
 // A guild with one of each kind of object, and everybody that the table of table.js asks about. The people are made once,
 // the guild anew for each route, so that no route finds what another left behind.
 import { PASSWORD, unique } from '../e2e/harness.js';
+import { png, uri } from '../e2e/pictures.js';
 
 // Every bit of a guild's management, and what a member needs to speak; but for ADMINISTRATOR, which no overwrite denies, and
 // VIEW_AUDIT_LOG, which shows what happens in every channel.
@@ -29,7 +30,8 @@ async function foreignGuild(owner) {
     const message = (await owner.say(channel, 'elsewhere')).id;
     const code = (await owner.post(`/channels/${channel}/invites`, {})).code;
     const webhook = await owner.post(`/channels/${channel}/webhooks`, { name: 'foreign' });
-    return { owner, guild, channel, role, message, code, webhook };
+    const emoji = (await owner.post(`/guilds/${guild}/emojis`, { name: 'foreign', image: uri(png(1, 1)) })).id;
+    return { owner, guild, channel, role, message, code, webhook, emoji };
 }
 
 export async function scene(cast) {
@@ -73,10 +75,10 @@ export async function scene(cast) {
         await owner.request('DELETE', `/applications/${s.application}`);
     };
     s.ids = { guild_id: s.guild, channel_id: s.channel, message_id: s.message, role_id: s.role, user_id: cast.target.id, overwrite_id: s.role,
-        application_id: s.application, code: s.code, emoji: THUMB, webhook_id: s.webhook.id, webhook_token: s.webhook.token, type: '1' };
+        application_id: s.application, code: s.code, emoji: THUMB, emoji_id: '1', webhook_id: s.webhook.id, webhook_token: s.webhook.token, type: '1' };
     const f = cast.foreign;
     s.foreignIds = { guild_id: f.guild, channel_id: f.channel, message_id: f.message, role_id: f.role, user_id: f.owner.id, overwrite_id: f.role,
-        application_id: f.application, code: f.code, emoji: THUMB, webhook_id: f.webhook.id, webhook_token: f.webhook.token, type: '3' };
+        application_id: f.application, code: f.code, emoji: THUMB, emoji_id: f.emoji, webhook_id: f.webhook.id, webhook_token: f.webhook.token, type: '3' };
     // An id that exists, of something else.
     s.otherIds = Object.fromEntries(Object.keys(s.ids).map((k) => [k, k === 'channel_id' ? s.role : s.channel]));
     s.hub = hub;

@@ -20,6 +20,7 @@
 // id in scene.js and its line in `parameters`.
 
 import { until } from '../e2e/harness.js';
+import { png, uri } from '../e2e/pictures.js';
 
 export const OUTSIDERS = ['stranger', 'left', 'kicked', 'banned'];
 export const OK = 'OK';
@@ -55,6 +56,7 @@ export const parameters = {
     webhook_id: { foreign: ACCESS, unknown: UNKNOWN.webhook },
     webhook_token: { foreign: BAD_TOKEN, unknown: BAD_TOKEN, text: true },
     emoji: { foreign: ANY, unknown: UNKNOWN.emoji, text: true },
+    emoji_id: { foreign: UNKNOWN.emoji, unknown: UNKNOWN.emoji },
     code: { foreign: ACCESS, unknown: UNKNOWN.invite, text: true },
 };
 
@@ -73,6 +75,10 @@ const withSomebody = { outsider: UNKNOWN.user, lowest: UNKNOWN.user, owner: OK, 
 const holder = { ...everybody, none: OK, foreign: { webhook_id: BAD_TOKEN } };
 const spent = { outsider: ANY, lowest: ANY, none: ANY, owner: OK, foreign: { webhook_id: BAD_TOKEN } }; // by the first
 const ownMessage = { path: { message_id: (s) => s.webhookMessage } };
+// Only where they are needed: an image is decoded for each.
+const image = uri(png(1, 1));
+const withEmoji = { ready: async (s) => { s.ids.emoji_id = (await s.owner.post(`/guilds/${s.guild}/emojis`, { name: 'scene', image })).id; } };
+const withOwnEmoji = { ready: async (s) => { s.ids.emoji_id = (await s.owner.post(`/applications/${s.application}/emojis`, { name: 'scene', image })).id; } };
 const ofNobody = { overwrite_id: UNKNOWN.role };
 
 export const table = {
@@ -222,6 +228,17 @@ export const table = {
     // From the announcement channel into the scene's own.
     'POST /channels/{channel_id}/followers': { ...powerful, path: { channel_id: (s) => s.news }, body: (s) => ({ webhook_channel_id: s.channel }) },
     'POST /channels/{channel_id}/messages/{message_id}/crosspost': { ...powerful, path: { channel_id: (s) => s.news, message_id: (s) => s.newsMessage } },
+    'GET /guilds/{guild_id}/emojis': members,
+    'GET /guilds/{guild_id}/emojis/{emoji_id}': { ...members, ...withEmoji },
+    'POST /guilds/{guild_id}/emojis': { ...powerful, body: { name: 'new', image } },
+    'PATCH /guilds/{guild_id}/emojis/{emoji_id}': { ...powerful, ...withEmoji, body: { name: 'renamed' } },
+    'DELETE /guilds/{guild_id}/emojis/{emoji_id}': { ...powerful, ...withEmoji },
+    'GET /applications/{application_id}/emojis': applicationOwner,
+    'GET /applications/{application_id}/emojis/{emoji_id}': { ...applicationOwner, ...withOwnEmoji },
+    'POST /applications/{application_id}/emojis': { ...applicationOwner, body: { name: 'new', image } },
+    'PATCH /applications/{application_id}/emojis/{emoji_id}': { ...applicationOwner, ...withOwnEmoji, body: { name: 'renamed' } },
+    'DELETE /applications/{application_id}/emojis/{emoji_id}': { ...applicationOwner, ...withOwnEmoji },
+
     'POST /channels/{channel_id}/webhooks': { ...powerful, body: { name: 'new' } },
     'GET /channels/{channel_id}/webhooks': powerful,
     'GET /guilds/{guild_id}/webhooks': powerful,

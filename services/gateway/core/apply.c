@@ -182,6 +182,12 @@ static void guild_updated(struct turn *t)
         views_end(t, NULL);
 }
 
+static void emojis_updated(struct turn *t)
+{
+    replica_put_emojis(t->r, t->event->emojis_update);
+    fan_out(t, NULL);
+}
+
 static void role_created(struct turn *t)
 {
     replica_put_role(t->r, t->event->role_create->role);
@@ -347,6 +353,7 @@ static const struct {
     RULE(channel_delete, channel_deleted),
     RULE(guild_update, guild_updated),
     RULE(guild_delete, guild_deleted),
+    RULE(emojis_update, emojis_updated),
     RULE(role_create, role_created),
     RULE(role_update, role_updated),
     RULE(role_delete, role_deleted),

@@ -143,6 +143,19 @@ bool replica_put_guild(struct replica *r, const Hubbub__V1__Guild *guild)
     return !same_owner;
 }
 
+void replica_put_emojis(struct replica *r, const Hubbub__V1__GuildEmojis *emojis)
+{
+    Hubbub__V1__GuildEmojis *copy = memory_copy_message(emojis);
+    Hubbub__V1__Guild *g = r->guild;
+    size_t n_old = g->n_emojis;
+    Hubbub__V1__Emoji **old = g->emojis;
+    g->emojis = copy->emojis;
+    g->n_emojis = copy->n_emojis;
+    copy->emojis = old;
+    copy->n_emojis = n_old;
+    memory_free_message(copy);
+}
+
 static Hubbub__V1__Role **find_role(const struct replica *r, uint64_t role_id)
 {
     for (size_t i = 0; i < r->guild->n_roles; i++)

@@ -65,6 +65,7 @@ bool replica_put_channel(struct replica *, const Hubbub__V1__Channel *);
 void replica_remove_channel(struct replica *, struct replica_channel *);
 /* The roles are kept when the given guild has none. Whether the owner is another one. */
 bool replica_put_guild(struct replica *, const Hubbub__V1__Guild *);
+void replica_put_emojis(struct replica *, const Hubbub__V1__GuildEmojis *);
 /* Whether who-sees-what can be another after it. */
 bool replica_role_decides(const struct replica *, const Hubbub__V1__Role *);
 void replica_put_role(struct replica *, const Hubbub__V1__Role *);

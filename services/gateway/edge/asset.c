@@ -1,5 +1,6 @@
 /* Images at URLs of their own, as Discord's CDN has them: /icons/{guild}/{hash}.png?size=128. The hash says what it is,
  * so nobody is asked whose it is; who knows it may see it. An emoji's URL has its id only: chat says the hash. */
+#include "hubbub/v1/emojis.hub.h"
 #include "hubbub/v1/media.hub.h"
 #include "services/gateway/edge/default_avatar.h"
 #include "services/gateway/edge/download.h"
@@ -14,7 +15,7 @@ static const char *const paths[] = {
     "/avatars/#/@",     "/icons/#/@",         "/banners/#/@",
     "/splashes/#/@",    "/role-icons/#/@",    "/guilds/#/users/#/avatars/@",
     "/app-icons/#/@",   "/channel-icons/#/@", "/discovery-splashes/#/@",
-    "/embed/avatars/#",
+    "/embed/avatars/#",    "/emojis/#",
 };
 
 static const struct {
@@ -142,6 +143,34 @@ static void answer_image(struct exchange *x, struct asset *a)
     download_start(x, &hubbub__v1__media__image__method, &request.base);
 }
 
+static void on_resolved(void *user, const struct rpc_result *result)
+{
+    struct exchange *x = user;
+    struct asset *a = x->state;
+    const char *hash = result->response ? ((const Hubbub__V1__EmojiImage *)result->response)->hash : NULL;
+    if (result->st != ST_OK)
+        exchange_fail(x, result->st, result->error);
+    else if (!hash || strlen(hash) > HASH_BYTES_MAX)
+        exchange_fail(x, ST_UNKNOWN_ASSET, NULL);
+    else if (exchange_alive(x)) {
+        strcpy(a->hash, hash);
+        answer_image(x, a);
+    }
+    exchange_unref(x);
+}
+
+static void answer_emoji(struct exchange *x, const struct asset *a)
+{
+    Hubbub__V1__ResolveEmojiRequest request = HUBBUB__V1__RESOLVE_EMOJI_REQUEST__INIT;
+    if (!rpc_group_ready(x->edge->chat)) {
+        exchange_fail(x, ST_UNAVAILABLE, NULL);
+        return;
+    }
+    PB_SET(&request, emoji_id, a->id);
+    exchange_ref(x);
+    rpc_call(x->edge->chat, a->id, &hubbub__v1__emojis__resolve__method, &request.base, &x->caller, 0, on_resolved, x);
+}
+
 static bool find_format(struct asset *a)
 {
     for (unsigned i = 0; i < sizeof formats / sizeof *formats; i++)
@@ -167,6 +196,8 @@ bool asset_start(struct exchange *x)
         exchange_fail(x, ST_BAD_REQUEST, NULL);
     else if (!strcmp(a->pattern, "/embed/avatars/#"))
         answer_default(x, a);
+    else if (!strcmp(a->pattern, "/emojis/#"))
+        answer_emoji(x, a);
     else
         answer_image(x, a);
     return true;
