@@ -1,5 +1,5 @@
-/* emoji.h - the emoji of a reaction, as its route names it and as it is stored: by its key, which is the emoji itself, or
- * the decimal id of a custom one. Pure. */
+/* emoji.h - the emoji of a reaction, as its route names it and as it is stored: by its key, which is the emoji itself,
+ * or the decimal id of a custom one. Pure. */
 #pragma once
 #include "hubbub/v1/messages.pb-c.h"
 #include "lib/base/arena.h"

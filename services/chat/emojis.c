@@ -25,8 +25,7 @@ status emojis_load(struct call *c, struct db *d, struct emoji_owner owner, bool 
                    size_t *ret_n)
 {
     struct db_rows *r;
-    status st =
-        chat_query(c, d, &r, "SELECT " ROWS_EMOJI ROWS_EMOJI_FROM OF_OWNER " ORDER BY e.id", OWNER(owner));
+    status st = chat_query(c, d, &r, "SELECT " ROWS_EMOJI ROWS_EMOJI_FROM OF_OWNER " ORDER BY e.id", OWNER(owner));
     if (st != ST_OK)
         return st;
     *ret_n = db_count(r);
@@ -71,8 +70,8 @@ status emojis_name_reactions(struct call *c, struct db *d, Hubbub__V1__ReactionE
             ids[n_ids++] = list[i]->id;
     if (!n_ids)
         return ST_OK;
-    status st = chat_query(c, d, &r, "SELECT id, name, animated FROM emojis WHERE id = ANY ($1::bigint[])",
-                           DB_IDS(ids, n_ids));
+    status st =
+        chat_query(c, d, &r, "SELECT id, name, animated FROM emojis WHERE id = ANY ($1::bigint[])", DB_IDS(ids, n_ids));
     for (size_t i = 0; st == ST_OK && i < n; i++)
         if (list[i]->id)
             take_name(r, list[i]);

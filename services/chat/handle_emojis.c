@@ -1,5 +1,5 @@
-/* handle_emojis.c - the service Emojis. A guild's are changed under its feed, so its bounds hold; an application's under its
- * owner's. The image is media's: here it is a hash. */
+/* handle_emojis.c - the service Emojis. A guild's are changed under its feed, so its bounds hold; an application's
+ * under its owner's. The image is media's: here it is a hash. */
 #include "hubbub/v1/guilds.hub.h"
 #include "lib/wire/wire.h"
 #include "services/chat/audit.h"
@@ -29,8 +29,9 @@ static status check_room(struct call *c, struct change *ch, struct emoji_owner o
     if (st != ST_OK)
         return st;
     if (owner.application_id)
-        return db_i64(r, 0, 1) < EMOJIS_OF_APPLICATION_MAX ? ST_OK
-                                                           : call_fail(c, ST_MAX_EMOJIS, "%d", EMOJIS_OF_APPLICATION_MAX);
+        return db_i64(r, 0, 1) < EMOJIS_OF_APPLICATION_MAX
+                   ? ST_OK
+                   : call_fail(c, ST_MAX_EMOJIS, "%d", EMOJIS_OF_APPLICATION_MAX);
     if (db_i64(r, 0, 0) < (animated ? EMOJIS_ANIMATED_MAX : EMOJIS_STILL_MAX))
         return ST_OK;
     return call_fail(c, animated ? ST_MAX_ANIMATED_EMOJIS : ST_MAX_EMOJIS, "guild %" PRIu64 " is full", owner.guild_id);
@@ -93,7 +94,8 @@ static status get(struct call *c, const Hubbub__V1__EmojiRequest *req, Hubbub__V
     return ST_OK;
 }
 
-/* Tells the guild what emoji it has now, and the log what was done to one of them; before NULL: made, after NULL: deleted. */
+/* Tells the guild what emoji it has now, and the log what was done to one of them; before NULL: made, after NULL:
+ * deleted. */
 static status finish(struct call *c, struct change *ch, uint64_t guild_id, const Hubbub__V1__Emoji *before,
                      const Hubbub__V1__Emoji *after)
 {
@@ -141,9 +143,10 @@ static status begin_managed(struct call *c, uint64_t guild_id, uint64_t emoji_id
     if (st != ST_OK)
         return st;
     bool own = (*ret_emoji)->user && (*ret_emoji)->user->id == call_user(c);
-    st = access_require(c, ret_access, own && (ret_access->permissions & PERM_CREATE_GUILD_EXPRESSIONS)
-                                           ? PERM_CREATE_GUILD_EXPRESSIONS
-                                           : PERM_MANAGE_GUILD_EXPRESSIONS);
+    st = access_require(c, ret_access,
+                        own && (ret_access->permissions & PERM_CREATE_GUILD_EXPRESSIONS)
+                            ? PERM_CREATE_GUILD_EXPRESSIONS
+                            : PERM_MANAGE_GUILD_EXPRESSIONS);
     if (st != ST_OK)
         return st;
     *ret = ch;

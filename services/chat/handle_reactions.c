@@ -107,8 +107,8 @@ static status add(struct call *c, const Hubbub__V1__ReactionRequest *req, Hubbub
     struct db_rows *r;
     uint64_t author = 0;
     const char *key;
-    status st = begin(c, req->channel_id, req->message_id, req->emoji, PERM_READ_MESSAGE_HISTORY, &ch, &a, &author,
-                      &key);
+    status st =
+        begin(c, req->channel_id, req->message_id, req->emoji, PERM_READ_MESSAGE_HISTORY, &ch, &a, &author, &key);
     if (st == ST_OK)
         st = check_timeout(c, &a);
     if (st == ST_OK)
@@ -190,8 +190,7 @@ static status clear_some(struct call *c, uint64_t channel_id, uint64_t message_i
     if (st != ST_OK)
         return st;
     change_add(ch, a.scope_id, channel_id, 0,
-               all ? ROWS_EVENT(call_arena(c), reactions_clear_all, x)
-                   : ROWS_EVENT(call_arena(c), reactions_clear, x));
+               all ? ROWS_EVENT(call_arena(c), reactions_clear_all, x) : ROWS_EVENT(call_arena(c), reactions_clear, x));
     return change_commit(ch);
 }
 
@@ -207,8 +206,8 @@ static status clear_all(struct call *c, const Hubbub__V1__MessageRequest *req, H
 
 /* ---- List -------------------------------------------------------------------------------------------------------- */
 
-static status load_users(struct call *c, struct db *d, const Hubbub__V1__ListReactionsRequest *req,
-                         const char *key, Hubbub__V1__UserList *ret)
+static status load_users(struct call *c, struct db *d, const Hubbub__V1__ListReactionsRequest *req, const char *key,
+                         Hubbub__V1__UserList *ret)
 {
     struct db_rows *r;
     int limit = !req->has_limit ? PAGE_DEFAULT : req->limit < 1 ? 1 : req->limit > PAGE_MAX ? PAGE_MAX : req->limit;

@@ -6,6 +6,7 @@
 #include "hubbub/v1/channels.hub.h"
 #include "hubbub/v1/emojis.hub.h"
 #include "hubbub/v1/feeds.hub.h"
+#include "hubbub/v1/files.hub.h"
 #include "hubbub/v1/guilds.hub.h"
 #include "hubbub/v1/messages.hub.h"
 #include "hubbub/v1/moderation.hub.h"
@@ -39,5 +40,6 @@ extern const struct hubbub__v1__announcements__handlers announcements_handlers;
 extern const struct hubbub__v1__webhooks__handlers webhooks_handlers;
 extern const struct hubbub__v1__settings__handlers settings_handlers;
 extern const struct hubbub__v1__profiles__handlers profiles_handlers;
+extern const struct hubbub__v1__files__handlers files_handlers;
 extern const struct hubbub__v1__feeds__handlers feeds_handlers;
 extern const struct hubbub__v1__administration__handlers administration_handlers;

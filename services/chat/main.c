@@ -148,6 +148,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__relationships__serve(s, &relationships_handlers);
     hubbub__v1__settings__serve(s, &settings_handlers);
     hubbub__v1__profiles__serve(s, &profiles_handlers);
+    hubbub__v1__files__serve(s, &files_handlers);
     hubbub__v1__feeds__serve(s, &feeds_handlers);
     hubbub__v1__administration__serve(s, &administration_handlers);
 }

@@ -144,7 +144,12 @@ static int place(struct blob_writer *w, int parent, const char *key, const char 
     int shard = open_shard(parent, key);
     if (shard < 0)
         return errno;
-    int error = renameat(w->store->tmp, w->name, shard, name) || fsync(shard) ? errno : 0;
+    /* Shared: blob_remove_old, which holds it alone, comes before, and the file is there again, or after, and sees its
+     * new age. */
+    int error =
+        flock(shard, LOCK_SH) || futimens(w->fd, NULL) || renameat(w->store->tmp, w->name, shard, name) || fsync(shard)
+            ? errno
+            : 0;
     close(shard);
     return error;
 }
@@ -276,4 +281,60 @@ int blob_open_image(struct blob_store *s, const char *name, int *ret_fd, uint64_
     const char *key = image_key(name);
     snprintf(path, sizeof path, "%.2s/%.2s/%s", key, key + 2, name);
     return open_file(s->images, path, ret_fd, ret_size);
+}
+
+/* ---- Removal ---------------------------------------------------------------------------------------------------- */
+
+static bool is_old(int directory, const char *name, int64_t before_s)
+{
+    struct stat st;
+    return !fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && st.st_mtime < before_s;
+}
+
+bool blob_remove_old(struct blob_store *s, enum blob_kind kind, const char *name, int64_t before_s)
+{
+    char path[8];
+    if (kind == BLOB_IMAGE ? !is_image_name(name, true) : !is_key(name))
+        return false;
+    const char *key = kind == BLOB_IMAGE ? image_key(name) : name;
+    snprintf(path, sizeof path, "%.2s/%.2s", key, key + 2);
+    int shard = openat(kind == BLOB_IMAGE ? s->images : s->blobs, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (shard < 0)
+        return false;
+    bool removed = !flock(shard, LOCK_EX) && is_old(shard, name, before_s) && !unlinkat(shard, name, 0);
+    close(shard);
+    return removed;
+}
+
+struct walk {
+    enum blob_kind kind;
+    int64_t before_s;
+    bool (*visit)(void *user, enum blob_kind, const char *name);
+    void *user;
+};
+
+/* Of a directory of directories (depth 2, 1) or of files (0). */
+static bool walk(const struct walk *w, int parent, const char *name, int depth)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return true;
+    }
+    bool go_on = true;
+    for (struct dirent *e; go_on && (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            go_on = depth ? walk(w, fd, e->d_name, depth - 1)
+                          : !is_old(fd, e->d_name, w->before_s) || w->visit(w->user, w->kind, e->d_name);
+    closedir(d);
+    return go_on;
+}
+
+bool blob_visit_old(struct blob_store *s, int64_t before_s, bool (*visit)(void *user, enum blob_kind, const char *name),
+                    void *user)
+{
+    const struct walk files = {BLOB_FILE, before_s, visit, user}, images = {BLOB_IMAGE, before_s, visit, user};
+    return walk(&files, s->blobs, ".", 2) && walk(&images, s->images, ".", 2);
 }

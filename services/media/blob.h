@@ -18,6 +18,8 @@ enum { BLOB_KEY_CHARS = 64 };      /* BLAKE2b-256, lower-case hex */
 enum { BLOB_IMAGE_CHARS = 34 };    /* of an image's hash, "a_" included */
 enum { BLOB_NAME_BYTES_MAX = 64 }; /* of an image's name */
 
+enum blob_kind { BLOB_FILE, BLOB_IMAGE };
+
 struct blob_store;
 /* Makes the directories (0700) and removes what was left in tmp. NULL when it cannot (logged). */
 struct blob_store *blob_store_create(const char *directory);
@@ -50,3 +52,11 @@ int blob_open(struct blob_store *, const char *key, int *ret_fd, uint64_t *ret_s
 int blob_open_image(struct blob_store *, const char *name, int *ret_fd, uint64_t *ret_size) MUST_CHECK;
 /* Whether it is the hash of an image, whether there is one or not. */
 bool blob_is_image_hash(const char *);
+
+/* Calls visit for each file (its key) and image (its name) that was stored before the Unix time, until it returns
+ * false: the result then, else true. What a directory cannot be read for is left out. */
+bool blob_visit_old(struct blob_store *, int64_t before_s, bool (*visit)(void *user, enum blob_kind, const char *name),
+                    void *user);
+/* Removes it unless it was stored since, or anew: whoever stores the same content in this moment has it. Whether it
+ * did. */
+bool blob_remove_old(struct blob_store *, enum blob_kind, const char *name, int64_t before_s);

@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "lib/rpc/options.h"
 #include "services/media/handlers.h"
+#include "services/media/sweeper.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 enum { DRAIN_MS = 7000, QUEUE_MAX = 64 };
 
 static const char *rpc_listen, *admin_listen, *secret, *log_level, *directory;
-static const char *convert_program;
+static const char *convert_program, *chat_targets;
+static int64_t grace_s, interval_s;
 static int64_t upload_bytes_max, streams_max, conversions_max;
 static const struct config_option options[] = {
     {"HUBBUB_RPC_LISTEN", CONFIG_STRING, &rpc_listen, "unix:run/media-1.sock", .doc = "where the gateways call"},
@@ -25,6 +27,12 @@ static const struct config_option options[] = {
      .doc = "uploads and downloads at a time; each takes a thread"},
     {"HUBBUB_CONVERSIONS_MAX", CONFIG_INT, &conversions_max, "2", .min = 1, .max = 64,
      .doc = "images decoded at a time; each takes a process, at most 512 MiB and 5 s of a processor"},
+    {"HUBBUB_CHAT_TARGETS", CONFIG_STRING, &chat_targets, "unix:run/chat-1.sock",
+     .doc = "Comma list of chat instances, or one dns:///name:port: they say which files are in use"},
+    {"HUBBUB_SWEEP_GRACE_S", CONFIG_INT, &grace_s, "86400", .min = 1, .max = INT64_C(1) << 31,
+     .doc = "how long a file that nobody uses is kept after it was stored, s; longer than an upload takes"},
+    {"HUBBUB_SWEEP_INTERVAL_S", CONFIG_INT, &interval_s, "3600", .min = 0, .max = INT64_C(1) << 31,
+     .doc = "how often files that nobody uses are looked for, s; 0: never"},
     {"HUBBUB_CONVERT_PROGRAM", CONFIG_STRING, &convert_program, "",
      .doc = "the program that decodes images; empty: convert, beside this program"},
 };
@@ -85,6 +93,12 @@ int main(int argc, char **argv)
     struct admin *admin = admin_create(admin_listen, is_ready, NULL);
     if (!admin || !rpc_server_start(server))
         return 1;
+    const struct sweeper_config sweeping = {.store = media.store,
+                                            .chat_targets = chat_targets,
+                                            .secret = secret,
+                                            .grace_s = grace_s,
+                                            .interval_s = interval_s};
+    struct sweeper *sweeper = sweeper_create(&sweeping);
     rpc_server_set_ready(server, true);
     log_info("serving", LOG_S("address", rpc_listen));
 
@@ -95,6 +109,7 @@ int main(int argc, char **argv)
     rpc_server_set_ready(server, false);
     rpc_server_drain(server, DRAIN_MS);
     rpc_server_destroy(server);
+    sweeper_destroy(sweeper);
     converter_destroy(media.converter);
     blob_store_destroy(media.store);
     admin_destroy(admin);

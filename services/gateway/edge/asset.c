@@ -15,7 +15,7 @@ static const char *const paths[] = {
     "/avatars/#/@",     "/icons/#/@",         "/banners/#/@",
     "/splashes/#/@",    "/role-icons/#/@",    "/guilds/#/users/#/avatars/@",
     "/app-icons/#/@",   "/channel-icons/#/@", "/discovery-splashes/#/@",
-    "/embed/avatars/#",    "/emojis/#",
+    "/embed/avatars/#", "/emojis/#",
 };
 
 static const struct {
