@@ -1,4 +1,4 @@
-/* lib/bus over a real redis-server: what is published arrives; a Redis that was killed, stopped or wiped of its
+/* lib/bus over real redis-servers: what is published arrives; a Redis that was killed, stopped or wiped of its
  * connections is noticed, and every topic is subscribed again; nobody who publishes ever waits. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-static struct redis_fixture redis;
+static struct redis_fixture redis, second;
 static uv_loop_t loop;
 static struct bus_publisher *publisher;
 static struct bus_subscriber *subscriber;
@@ -261,6 +261,89 @@ START_TEST(subscriber_over_tcp_with_a_password)
 }
 END_TEST
 
+/* An id of each of two shards. */
+static uint64_t id_of(unsigned shard)
+{
+    uint64_t id = 1000;
+    while (bus_shard_of(id, 2) != shard)
+        id++;
+    return id;
+}
+
+static void set_up_two(void)
+{
+    char urls[200];
+    set_up();
+    redis_fixture_init(&second);
+    redis_fixture_start(&redis);
+    redis_fixture_start(&second);
+    snprintf(urls, sizeof urls, "%s,%s", redis.url, second.url);
+    publisher = bus_publisher_create(urls);
+    subscriber = bus_subscriber_create(&loop, urls, &events, NULL);
+    bus_hold(subscriber, "channel", id_of(0));
+    bus_hold(subscriber, "channel", id_of(1));
+    RUN_UNTIL(ups == 1 && bus_publisher_connected(publisher), 3000);
+}
+
+static void tear_down_two(void)
+{
+    tear_down();
+    redis_fixture_finish(&second);
+}
+
+static const char *subscribers_of(struct redis_fixture *r, uint64_t id)
+{
+    char command[64];
+    snprintf(command, sizeof command, "PUBSUB NUMSUB channel:%llu", (unsigned long long)id);
+    return redis_fixture_ask(r, command);
+}
+
+START_TEST(a_topic_is_of_one_redis_and_the_other_s_death_does_not_touch_it)
+{
+    ck_assert_str_eq(subscribers_of(&redis, id_of(0)), "1");
+    ck_assert_str_eq(subscribers_of(&redis, id_of(1)), "0");
+    ck_assert_str_eq(subscribers_of(&second, id_of(1)), "1");
+    publish(id_of(0), "first");
+    publish(id_of(1), "second");
+    RUN_UNTIL(messages == 2, 1000);
+    downs = 0;
+    redis_fixture_kill(&second);
+    RUN_UNTIL(downs == 1, 1000);
+    ck_assert(!bus_subscriber_connected(subscriber));
+    publish(id_of(0), "still");
+    RUN_UNTIL(messages == 3, 1000);
+    ck_assert_str_eq(last, "still");
+    redis_fixture_start(&second);
+    RUN_UNTIL(ups == 2 && bus_publisher_connected(publisher), 5000);
+    publish(id_of(1), "again");
+    RUN_UNTIL(messages == 4 && !strcmp(last, "again"), 1000);
+}
+END_TEST
+
+START_TEST(ids_are_spread)
+{
+    unsigned n[4] = {0};
+    for (uint64_t i = 0; i < 4000; i++)
+        n[bus_shard_of((i + 1000) << 22, 4)]++; /* as those of one millisecond each are */
+    for (int i = 0; i < 4; i++)
+        ck_assert_uint_gt(n[i], 800);
+    for (uint64_t i = 0; i < 100; i++)
+        ck_assert_uint_eq(bus_shard_of(i, 1), 0);
+}
+END_TEST
+
+START_TEST(lists_that_are_none)
+{
+    char many[400] = "";
+    for (int i = 0; i <= BUS_SHARDS_MAX; i++)
+        strcat(many, "redis://h:1,");
+    ck_assert_ptr_null(bus_publisher_create(""));
+    ck_assert_ptr_null(bus_publisher_create("redis://127.0.0.1:1,http://x"));
+    ck_assert_ptr_null(bus_publisher_create(many));
+    ck_assert_ptr_null(bus_subscriber_create(&loop, ",", &events, NULL));
+}
+END_TEST
+
 struct url_row {
     const char *url;
     bool ok;
@@ -305,7 +388,8 @@ int main(void)
     log_init("bus_test", "info");
     signal(SIGPIPE, SIG_IGN);
     Suite *suite = suite_create("bus");
-    TCase *pure = tcase_create("address"), *running = tcase_create("running"), *away = tcase_create("away");
+    TCase *pure = tcase_create("address"), *running = tcase_create("running"), *two = tcase_create("two"),
+          *away = tcase_create("away");
     tcase_add_loop_test(pure, addresses, 0, sizeof urls / sizeof *urls);
     tcase_add_checked_fixture(running, set_up_running, tear_down);
     tcase_add_test(running, a_message_arrives_by_its_topic_and_only_while_it_is_held);
@@ -324,6 +408,12 @@ int main(void)
     suite_add_tcase(suite, pure);
     suite_add_tcase(suite, running);
     suite_add_tcase(suite, away);
+    tcase_add_checked_fixture(two, set_up_two, tear_down_two);
+    tcase_add_test(two, a_topic_is_of_one_redis_and_the_other_s_death_does_not_touch_it);
+    tcase_set_timeout(two, 20);
+    suite_add_tcase(suite, two);
+    tcase_add_test(pure, ids_are_spread);
+    tcase_add_test(pure, lists_that_are_none);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

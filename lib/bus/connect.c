@@ -101,6 +101,11 @@ static const char *greet(redisContext *c, const struct bus_address *a)
     return ask(c, 1, (const char *[]){"PING"}) ? NULL : "no answer to PING";
 }
 
+const char *bus_address_name(const struct bus_address *a)
+{
+    return *a->path ? a->path : a->host;
+}
+
 redisContext *bus_connect(const struct bus_address *a, int timeout_ms, const char **ret_reason)
 {
     struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};

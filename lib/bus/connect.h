@@ -15,6 +15,9 @@ struct bus_address {
 /* redis://[[user]:password@]host[:port][/db] or unix:///path. false when it is neither. */
 bool bus_address_parse(const char *url, struct bus_address *ret) MUST_CHECK;
 
+/* Where it is, without what is secret: the path, or the host. Lives as long as the address. */
+const char *bus_address_name(const struct bus_address *);
+
 /* Connects, authenticates, selects the database and asks PING, so that a hung Redis counts as away. Each step, and each
  * reply read from the connection later, is given timeout_ms. NULL when it fails; *ret_reason then says why (static
  * text). Blocks: not for an event loop. Free with redisFree(). */

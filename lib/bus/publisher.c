@@ -1,14 +1,14 @@
-/* The publisher. bus_publish() puts a copy on a list under a lock; one thread takes up to a batch from it, sends it as
- * one pipeline and reads the replies. A batch stays in hand until Redis answered all of it or it is stale, so a
- * connection found dead costs no message if the next one stands at once. While Redis is away, the list fills to its
- * bound (more is dropped at the door) and what grows stale is thrown away after each failed attempt: after an outage
- * nobody is sent the past. A hung Redis is noticed by the reply's timeout, and when there is nothing to send by a PING
- * each second. */
+/* The way to one Redis. publisher_lane_publish() puts a copy on a list under a lock; one thread takes up to a batch
+ * from it, sends it as one pipeline and reads the replies. A batch stays in hand until Redis answered all of it or it
+ * is stale, so a connection found dead costs no message if the next one stands at once. While Redis is away, the list
+ * fills to its bound (more is dropped at the door) and what grows stale is thrown away after each failed attempt: after
+ * an outage nobody is sent the past. A hung Redis is noticed by the reply's timeout, and when there is nothing to send
+ * by a PING each second. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
-#include "lib/bus/bus.h"
 #include "lib/bus/connect.h"
+#include "lib/bus/lane.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -48,7 +48,7 @@ struct message {
     char data[];
 };
 
-struct bus_publisher {
+struct publisher_lane {
     struct bus_address address;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -64,14 +64,15 @@ struct bus_publisher {
     int64_t backoff_ms, retry_at_ms;
     struct message *batch[BATCH_MAX];
     unsigned batch_n;
+    unsigned length_shown; /* under lock */
 };
 
-static void rest(struct bus_publisher *p)
+static void rest(struct publisher_lane *p)
 {
     p->retry_at_ms = clock_mono_ms() + bus_backoff(&p->backoff_ms, BACKOFF_MAX_MS);
 }
 
-static void close_connection(struct bus_publisher *p)
+static void close_connection(struct publisher_lane *p)
 {
     redisFree(p->redis);
     p->redis = NULL;
@@ -80,10 +81,10 @@ static void close_connection(struct bus_publisher *p)
     if (!atomic_exchange(&p->connected, false))
         return;
     metric_add(&reconnects, 1);
-    log_warn("redis is away: publishing waits");
+    log_warn("redis is away: publishing waits", LOG_S("redis", bus_address_name(&p->address)));
 }
 
-static void open_connection(struct bus_publisher *p)
+static void open_connection(struct publisher_lane *p)
 {
     const char *reason;
     p->redis = bus_connect(&p->address, REPLY_TIMEOUT_MS, &reason);
@@ -91,11 +92,11 @@ static void open_connection(struct bus_publisher *p)
     if (!p->redis)
         return rest(p);
     atomic_store(&p->connected, true);
-    log_info("redis answers: publishing goes on");
+    log_info("redis answers: publishing goes on", LOG_S("redis", bus_address_name(&p->address)));
 }
 
 /* Takes the head off the queue. Under the lock. */
-static struct message *pop(struct bus_publisher *p)
+static struct message *pop(struct publisher_lane *p)
 {
     struct message *m = p->head;
     p->head = m->next;
@@ -107,7 +108,7 @@ static struct message *pop(struct bus_publisher *p)
 }
 
 /* Messages are queued in the order of their time: the stale ones stand first, in the batch and then in the queue. */
-static void drop_stale(struct bus_publisher *p)
+static void drop_stale(struct publisher_lane *p)
 {
     int64_t oldest_ms = clock_mono_ms() - STALE_MS;
     unsigned n = 0;
@@ -123,7 +124,7 @@ static void drop_stale(struct bus_publisher *p)
 }
 
 /* Fills the batch; waits for something to do until the time is wait_ms away. false: time to end. */
-static bool take_batch(struct bus_publisher *p, int64_t wait_ms)
+static bool take_batch(struct publisher_lane *p, int64_t wait_ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -138,12 +139,13 @@ static bool take_batch(struct bus_publisher *p, int64_t wait_ms)
     while (p->redis && p->head && p->batch_n < BATCH_MAX && (bytes += p->head->n) <= BATCH_BYTES_MAX + p->head->n)
         p->batch[p->batch_n++] = pop(p);
     bool over = p->stopping && (!p->redis || (!p->head && !p->batch_n));
-    metric_set(&queue_length, p->length);
+    metric_add(&queue_length, (int64_t)p->length - p->length_shown); /* a sum over all lanes */
+    p->length_shown = p->length;
     pthread_mutex_unlock(&p->lock);
     return !over;
 }
 
-static bool send_batch(struct bus_publisher *p)
+static bool send_batch(struct publisher_lane *p)
 {
     for (unsigned i = 0; i < p->batch_n; i++) {
         const struct message *m = p->batch[i];
@@ -167,7 +169,7 @@ static bool send_batch(struct bus_publisher *p)
     return true;
 }
 
-static void finish_batch(struct bus_publisher *p)
+static void finish_batch(struct publisher_lane *p)
 {
     for (unsigned i = 0; i < p->batch_n; i++)
         free(p->batch[i]);
@@ -179,7 +181,7 @@ static void finish_batch(struct bus_publisher *p)
 
 static void *run(void *user)
 {
-    struct bus_publisher *p = user;
+    struct publisher_lane *p = user;
     sigset_t pipe; /* hiredis writes without MSG_NOSIGNAL */
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
@@ -203,16 +205,12 @@ static void *run(void *user)
     return NULL;
 }
 
-struct bus_publisher *bus_publisher_create(const char *url)
+struct publisher_lane *publisher_lane_create(const struct bus_address *address)
 {
-    struct bus_publisher *p = calloc(1, sizeof *p);
+    struct publisher_lane *p = calloc(1, sizeof *p);
     if (!p)
         log_fatal("out of memory");
-    if (!bus_address_parse(url, &p->address)) {
-        log_error("the address of redis is neither redis://host:port nor unix:///path");
-        free(p);
-        return NULL;
-    }
+    p->address = *address;
     p->tail = &p->head;
     p->backoff_ms = BACKOFF_MIN_MS;
     pthread_condattr_t monotonic;
@@ -231,7 +229,7 @@ struct bus_publisher *bus_publisher_create(const char *url)
     return p;
 }
 
-void bus_publisher_destroy(struct bus_publisher *p)
+void publisher_lane_destroy(struct publisher_lane *p)
 {
     if (!p)
         return;
@@ -251,7 +249,7 @@ void bus_publisher_destroy(struct bus_publisher *p)
     free(p);
 }
 
-void bus_publish(struct bus_publisher *p, const char *kind, uint64_t id, const void *data, size_t n)
+void publisher_lane_publish(struct publisher_lane *p, const char *kind, uint64_t id, const void *data, size_t n)
 {
     struct message *m = malloc(sizeof *m + n);
     if (!m)
@@ -277,7 +275,7 @@ void bus_publish(struct bus_publisher *p, const char *kind, uint64_t id, const v
     free(m);
 }
 
-bool bus_publisher_connected(struct bus_publisher *p)
+bool publisher_lane_connected(struct publisher_lane *p)
 {
     return atomic_load(&p->connected);
 }

@@ -1,4 +1,4 @@
-/* The subscriber: one link (link.h) and the topics that are held.
+/* What comes from one Redis: one link (link.h) and the topics that are held.
  *
  *   RESTING -> CONNECTING -> SUBSCRIBING -> READY
  *
@@ -6,11 +6,12 @@
  * its PING in the two others. Replies come in order, so when every PING sent is answered, every SUBSCRIBE before it is
  * too: that is READY. Whatever goes wrong ends in lose(), the only way back to RESTING.
  *
- * bus_hold and bus_release only put their topic on the list of the changed ones; the list is sent in the prepare phase
- * of the same turn, so that a thousand holds are two commands and a release followed by a hold is none. */
+ * subscriber_lane_hold and _release only put their topic on the list of the changed ones; the list is sent in the
+ * prepare phase of the same turn, so that a thousand holds are two commands and a release followed by a hold is none.
+ */
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
-#include "lib/bus/bus.h"
+#include "lib/bus/lane.h"
 #include "lib/bus/link.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ struct topic {
     char name[TOPIC_BYTES_MAX];
 };
 
-struct bus_subscriber {
+struct subscriber_lane {
     uv_loop_t *loop;
     struct bus_address address;
     const struct bus_subscriber_events *events;
@@ -63,7 +64,7 @@ struct bus_subscriber {
 };
 
 static void on_timer(uv_timer_t *);
-static void lose(struct bus_subscriber *, const char *reason);
+static void lose(struct subscriber_lane *, const char *reason);
 
 static void *allocate(size_t n)
 {
@@ -73,7 +74,7 @@ static void *allocate(size_t n)
     return p;
 }
 
-static void unreference(struct bus_subscriber *s)
+static void unreference(struct subscriber_lane *s)
 {
     if (--s->references)
         return;
@@ -91,7 +92,7 @@ static void on_handle_closed(uv_handle_t *handle)
     unreference(handle->data);
 }
 
-static void drop_link(struct bus_subscriber *s)
+static void drop_link(struct subscriber_lane *s)
 {
     bus_link_close(s->link);
     s->link = NULL;
@@ -99,13 +100,13 @@ static void drop_link(struct bus_subscriber *s)
 
 /* ---- Sending ---------------------------------------------------------------------------------------------------- */
 
-static void send_ping(struct bus_subscriber *s)
+static void send_ping(struct subscriber_lane *s)
 {
     bus_link_send(s->link, 1, (const char *[]){"PING"});
     s->pings_pending++;
 }
 
-static void forget(struct bus_subscriber *s, struct topic *t)
+static void forget(struct subscriber_lane *s, struct topic *t)
 {
     HASH_DEL(s->topics, t);
     metric_add(&topics_held, -1);
@@ -117,7 +118,7 @@ struct batch {
     int n;
 };
 
-static void batch_send(struct bus_subscriber *s, struct batch *b, const char *verb)
+static void batch_send(struct subscriber_lane *s, struct batch *b, const char *verb)
 {
     if (!b->n)
         return;
@@ -126,7 +127,7 @@ static void batch_send(struct bus_subscriber *s, struct batch *b, const char *ve
     b->n = 0;
 }
 
-static void batch_add(struct bus_subscriber *s, struct batch *b, const char *verb, const char *topic)
+static void batch_add(struct subscriber_lane *s, struct batch *b, const char *verb, const char *topic)
 {
     b->argv[++b->n] = topic;
     if (b->n == BATCH_MAX)
@@ -134,7 +135,7 @@ static void batch_add(struct bus_subscriber *s, struct batch *b, const char *ver
 }
 
 /* Brings Redis' view to ours for every changed topic. Topics that nobody holds are freed once they were sent. */
-static void send_changes(struct bus_subscriber *s)
+static void send_changes(struct subscriber_lane *s)
 {
     struct batch on = {0}, off = {0};
     struct topic *gone = NULL, *next;
@@ -163,7 +164,7 @@ static void send_changes(struct bus_subscriber *s)
 
 static void on_flush(uv_prepare_t *handle)
 {
-    struct bus_subscriber *s = handle->data;
+    struct subscriber_lane *s = handle->data;
     uv_prepare_stop(handle);
     if (s->state < SUBSCRIBING)
         return; /* all topics are sent when the connection stands */
@@ -172,7 +173,7 @@ static void on_flush(uv_prepare_t *handle)
         send_ping(s);
 }
 
-static void mark_changed(struct bus_subscriber *s, struct topic *t)
+static void mark_changed(struct subscriber_lane *s, struct topic *t)
 {
     if (!t->changed) {
         t->changed = true;
@@ -190,7 +191,7 @@ static bool reply_is(const redisReply *r, const char *text)
     return (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_STATUS) && !strcasecmp(r->str, text);
 }
 
-static void on_pong(struct bus_subscriber *s)
+static void on_pong(struct subscriber_lane *s)
 {
     s->pings_pending -= s->pings_pending > 0;
     if (s->state != SUBSCRIBING || s->pings_pending)
@@ -198,13 +199,14 @@ static void on_pong(struct bus_subscriber *s)
     s->state = READY;
     s->backoff_ms = BACKOFF_MIN_MS;
     s->reason_logged = NULL;
-    log_info("redis answers: subscribed", LOG_I("topics", HASH_COUNT(s->topics)));
+    log_info("redis answers: subscribed", LOG_S("redis", bus_address_name(&s->address)),
+             LOG_I("topics", HASH_COUNT(s->topics)));
     s->events->on_state(s->user, true);
 }
 
 static void on_reply(void *user, const redisReply *r)
 {
-    struct bus_subscriber *s = user;
+    struct subscriber_lane *s = user;
     if (r->type == REDIS_REPLY_ERROR) {
         lose(s, r->str);
     } else if (reply_is(r, "PONG")) { /* nothing is subscribed */
@@ -224,7 +226,7 @@ static void on_reply(void *user, const redisReply *r)
 
 static void on_open(void *user)
 {
-    struct bus_subscriber *s = user;
+    struct subscriber_lane *s = user;
     s->silent_ticks = s->pings_pending = 0;
     uv_timer_start(&s->timer, on_timer, TICK_MS, TICK_MS);
     for (struct topic *t = s->topics; t; t = t->hh.next) {
@@ -241,7 +243,7 @@ static void on_lost(void *user, const char *reason)
     lose(user, reason);
 }
 
-static void attempt(struct bus_subscriber *s)
+static void attempt(struct subscriber_lane *s)
 {
     static const struct bus_link_events link_events = {on_open, on_reply, on_lost};
     const char *reason;
@@ -252,7 +254,7 @@ static void attempt(struct bus_subscriber *s)
         lose(s, reason);
 }
 
-static void on_tick(struct bus_subscriber *s)
+static void on_tick(struct subscriber_lane *s)
 {
     if (bus_link_heard(s->link))
         s->silent_ticks = 0;
@@ -264,7 +266,7 @@ static void on_tick(struct bus_subscriber *s)
 
 static void on_timer(uv_timer_t *timer)
 {
-    struct bus_subscriber *s = timer->data;
+    struct subscriber_lane *s = timer->data;
     if (s->state == RESTING)
         attempt(s);
     else if (s->state != CONNECTING)
@@ -276,11 +278,12 @@ static void on_timer(uv_timer_t *timer)
 }
 
 /* Back to RESTING, from any state. The user hears of it when it was READY, and may destroy the subscriber then. */
-static void lose(struct bus_subscriber *s, const char *reason)
+static void lose(struct subscriber_lane *s, const char *reason)
 {
     bool was_ready = s->state == READY;
     if (!s->reason_logged)
-        log_warn("redis is away: nothing is received", LOG_S("reason", reason));
+        log_warn("redis is away: nothing is received", LOG_S("redis", bus_address_name(&s->address)),
+                 LOG_S("reason", reason));
     s->reason_logged = "logged";
     s->state = RESTING;
     uv_prepare_stop(&s->flush);
@@ -294,15 +297,11 @@ static void lose(struct bus_subscriber *s, const char *reason)
 
 /* ---- Operations ------------------------------------------------------------------------------------------------- */
 
-struct bus_subscriber *bus_subscriber_create(uv_loop_t *loop, const char *url,
-                                             const struct bus_subscriber_events *events, void *user)
+struct subscriber_lane *subscriber_lane_create(uv_loop_t *loop, const struct bus_address *address,
+                                               const struct bus_subscriber_events *events, void *user)
 {
-    struct bus_subscriber *s = allocate(sizeof *s);
-    if (!bus_address_parse(url, &s->address)) {
-        log_error("the address of redis is neither redis://host:port nor unix:///path");
-        free(s);
-        return NULL;
-    }
+    struct subscriber_lane *s = allocate(sizeof *s);
+    s->address = *address;
     s->loop = loop;
     s->events = events;
     s->user = user;
@@ -318,7 +317,7 @@ struct bus_subscriber *bus_subscriber_create(uv_loop_t *loop, const char *url,
     return s;
 }
 
-void bus_subscriber_destroy(struct bus_subscriber *s)
+void subscriber_lane_destroy(struct subscriber_lane *s)
 {
     if (!s)
         return;
@@ -330,7 +329,7 @@ void bus_subscriber_destroy(struct bus_subscriber *s)
     uv_close((uv_handle_t *)&s->flush, on_handle_closed);
 }
 
-void bus_hold(struct bus_subscriber *s, const char *kind, uint64_t id)
+void subscriber_lane_hold(struct subscriber_lane *s, const char *kind, uint64_t id)
 {
     char name[TOPIC_BYTES_MAX];
     snprintf(name, sizeof name, "%s:%" PRIu64, kind, id);
@@ -346,7 +345,7 @@ void bus_hold(struct bus_subscriber *s, const char *kind, uint64_t id)
         mark_changed(s, t);
 }
 
-void bus_release(struct bus_subscriber *s, const char *kind, uint64_t id)
+void subscriber_lane_release(struct subscriber_lane *s, const char *kind, uint64_t id)
 {
     char name[TOPIC_BYTES_MAX];
     snprintf(name, sizeof name, "%s:%" PRIu64, kind, id);
@@ -359,7 +358,7 @@ void bus_release(struct bus_subscriber *s, const char *kind, uint64_t id)
     mark_changed(s, t);
 }
 
-bool bus_subscriber_connected(struct bus_subscriber *s)
+bool subscriber_lane_connected(struct subscriber_lane *s)
 {
     return s->state == READY;
 }

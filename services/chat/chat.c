@@ -14,7 +14,7 @@ struct chat *chat_create(const struct chat_config *config)
     chat->config = *config;
     chat->db = db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS +
                                                         4); /* 4: migrations, janitor, search, crossposts */
-    chat->bus = config->redis_url ? bus_publisher_create(config->redis_url) : NULL;
+    chat->bus = config->bus_urls ? bus_publisher_create(config->bus_urls) : NULL;
     chat->writer = writer_create(chat->db, chat->bus);
     chat->feeds = feed_store_create(chat->db);
     return chat;

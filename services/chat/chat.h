@@ -11,7 +11,7 @@ struct crosspost_worker;
 
 enum registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED };
 struct chat_config {
-    const char *database_url, *redis_url, *public_url;
+    const char *database_url, *bus_urls, *public_url;
     unsigned workers; /* threads that may hold a connection at once */
     enum registration registration;
     int minimum_age; /* years; 0: not asked */
@@ -25,7 +25,7 @@ struct chat {
     _Atomic(struct crosspost_worker *) crossposts; /* main's; NULL until the schema is there, and in tests */
     atomic_bool open; /* the schema is there; until then every call is answered ST_UNAVAILABLE */
 };
-/* Never fails for an absent PostgreSQL or Redis. The strings of the config must outlive it. redis_url NULL: no bus. */
+/* Never fails for an absent PostgreSQL or Redis. The strings of the config must outlive it. bus_urls NULL: no bus. */
 struct chat *chat_create(const struct chat_config *);
 /* After the last call ended. */
 void chat_destroy(struct chat *);

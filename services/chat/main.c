@@ -24,8 +24,8 @@
 enum { DRAIN_MS = 8000, RETRY_MS = 250 };
 enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2, SEARCH_WORKERS = 2 };
 
-static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *public_url, *database_url,
-    *registration;
+static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *bus_urls, *public_url,
+    *database_url, *registration;
 static int64_t minimum_age, workers;
 static bool migrate;
 
@@ -40,6 +40,9 @@ static const struct config_option options[] = {
      .doc = "the lowest level that is logged"},
     {"HUBBUB_REDIS_URL", CONFIG_STRING, &redis_url, "redis://127.0.0.1:6379",
      .doc = "Redis: redis://host:port or unix:///path"},
+    {"HUBBUB_BUS_URLS", CONFIG_STRING, &bus_urls, "",
+     .doc = "comma list of the Redis that events are told by, the same for all services; empty: HUBBUB_REDIS_URL",
+     .secret = true},
     {"HUBBUB_PUBLIC_URL", CONFIG_STRING, &public_url, "http://127.0.0.1:8080",
      .doc = "the address that clients use; in URLs that are handed out"},
     {"HUBBUB_DATABASE_URL", CONFIG_STRING, &database_url, NULL, .doc = "PostgreSQL: a libpq URI or conninfo",
@@ -106,11 +109,8 @@ static void *open_chat(void *user)
 static struct rpc_server *create_server(struct chat *chat)
 {
     const struct rpc_bulkhead bulkheads[] = {
-        {"main", (unsigned)workers, 1024},
-        {"feeds", FEEDS_WORKERS, 1024},
-        {"snapshots", SNAPSHOT_WORKERS, 1024},
-        {"argon2", ARGON2_WORKERS, 64},
-        {"search", SEARCH_WORKERS, 64},
+        {"main", (unsigned)workers, 1024}, {"feeds", FEEDS_WORKERS, 1024}, {"snapshots", SNAPSHOT_WORKERS, 1024},
+        {"argon2", ARGON2_WORKERS, 64},    {"search", SEARCH_WORKERS, 64},
     };
     struct rpc_server_config config = {
         .listen = listen_address,
@@ -210,7 +210,7 @@ int main(int argc, char **argv)
     block_signals();
     struct chat_config config = {
         .database_url = database_url,
-        .redis_url = redis_url,
+        .bus_urls = *bus_urls ? bus_urls : redis_url,
         .public_url = public_url,
         .workers = (unsigned)workers + FEEDS_WORKERS + SNAPSHOT_WORKERS + ARGON2_WORKERS + SEARCH_WORKERS,
         .registration = registration_of(registration),

@@ -41,6 +41,8 @@ static const struct config_option options[] = {
      "What services prove themselves to each other by", true},
     {"HUBBUB_REDIS_URL", CONFIG_STRING, &config.redis_url, "redis://127.0.0.1:6379", 0, 0, NULL,
      "redis://host:port or unix:///path", true},
+    {"HUBBUB_BUS_URLS", CONFIG_STRING, &config.bus_urls, "", 0, 0, NULL,
+     "Comma list of the Redis that events are told by, the same for all services; empty: HUBBUB_REDIS_URL", true},
     {"HUBBUB_ADMIN_LISTEN", CONFIG_STRING, &admin_listen, "127.0.0.1:8181", 0, 0, NULL,
      "Loopback address of /livez, /readyz and /metrics"},
     {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", 0, 0, "debug|info|warn|error",
@@ -115,7 +117,8 @@ static void handle_signals(uv_loop_t *loop)
 
 int main(int argc, char **argv)
 {
-    const struct config_table tables[] = {{options, sizeof options / sizeof options[0]}, ratelimit_options, rpc_options};
+    const struct config_table tables[] = {
+        {options, sizeof options / sizeof options[0]}, ratelimit_options, rpc_options};
     config_load("gateway", argc, argv, tables, sizeof tables / sizeof tables[0]);
     log_init(config.gateway_id, log_level);
     fault_init();

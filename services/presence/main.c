@@ -2,9 +2,9 @@
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
 #include "lib/base/log.h"
-#include "lib/rpc/options.h"
 #include "lib/base/metric.h"
 #include "lib/bus/bus.h"
+#include "lib/rpc/options.h"
 #include "services/presence/handlers.h"
 #include "services/presence/store.h"
 #include "services/presence/teller.h"
@@ -14,7 +14,7 @@
 
 enum { DRAIN_MS = 5000 };
 
-static const char *rpc_listen, *admin_listen, *secret, *log_level, *redis_url;
+static const char *rpc_listen, *admin_listen, *secret, *log_level, *redis_url, *bus_urls;
 static int64_t workers;
 static const struct config_option options[] = {
     {"HUBBUB_RPC_LISTEN", CONFIG_STRING, &rpc_listen, "unix:run/presence-1.sock", .doc = "where the gateways call"},
@@ -22,6 +22,9 @@ static const struct config_option options[] = {
     {"HUBBUB_CLUSTER_SECRET", CONFIG_STRING, &secret, NULL, .doc = "shared by all services", .secret = true},
     {"HUBBUB_LOG_LEVEL", CONFIG_CHOICE, &log_level, "info", .choices = "debug|info|warn|error", .doc = "lowest level"},
     {"HUBBUB_REDIS_URL", CONFIG_STRING, &redis_url, NULL, .doc = "redis://host:port or unix:///path", .secret = true},
+    {"HUBBUB_BUS_URLS", CONFIG_STRING, &bus_urls, "",
+     .doc = "comma list of the Redis that events are told by, the same for all services; empty: HUBBUB_REDIS_URL",
+     .secret = true},
     {"HUBBUB_WORKERS", CONFIG_INT, &workers, "4", .min = 1, .max = 64, .doc = "threads that serve calls"},
 };
 
@@ -93,7 +96,7 @@ int main(int argc, char **argv)
         return 2;
     sigset_t ending = block_signals();
     if (!store_shared_init(&presence.shared, redis_url, STORE_LEASE_MS, STORE_SETTLE_MS) ||
-        !(presence.publisher = bus_publisher_create(redis_url)))
+        !(presence.publisher = bus_publisher_create(*bus_urls ? bus_urls : redis_url)))
         return 2;
     struct rpc_server *server = create_server(&presence);
     struct admin *admin = admin_create(admin_listen, is_ready, &presence);

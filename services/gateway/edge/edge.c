@@ -320,7 +320,8 @@ bool edge_start(struct edge *e)
     e->seats = seats_create(e->loop, e->config->redis_url, SEATS_LEASE_MS);
     e->rim = rim_create(e);
     e->flush = flush_create(e, e->config->io_uring);
-    e->bus = bus_subscriber_create(e->loop, e->config->redis_url, &events, e);
+    const char *bus_urls = *e->config->bus_urls ? e->config->bus_urls : e->config->redis_url;
+    e->bus = bus_subscriber_create(e->loop, bus_urls, &events, e);
     if (!e->bus || !e->ticks || !e->seats || !admit_start(e) || !socket_context_create(e))
         return false;
     e->hub = make_hub(e);

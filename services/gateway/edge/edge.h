@@ -43,7 +43,7 @@ enum {
 struct edge_config {
     const char *listen, *own_listen;  /* "127.0.0.1:8080"; own_listen "" for none */
     const char *public_url, *cdn_url; /* cdn_url "" means public_url */
-    const char *gateway_id, *secret, *redis_url;
+    const char *gateway_id, *secret, *redis_url, *bus_urls; /* bus_urls "": redis_url */
     const char *chat_targets, *presence_targets, *media_targets;
     const char *rpc_listen, *gateway_targets; /* "" for a gateway that is alone */
     const char *web_dir;                      /* the web client, see static.h; "" for none */
