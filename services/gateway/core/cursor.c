@@ -624,21 +624,31 @@ static void ask_heads(struct hub *h)
     h->io.heads(h->io.user, t->id, t->has_token, t->token);
 }
 
-static void fold_heads(struct hub *h, const Hubbub__V1__HeadsResponse *r)
+/* A read will tell. */
+static void suspect(struct hub *h, struct scope *s)
+{
+    s->check = true;
+    if (s->state == SCOPE_LIVE)
+        scope_arm(h, s, (int64_t)hub_random_below(h, 50));
+}
+
+/* back: the database's counter went back. So may a head; that is what files that were copied back look like, for they
+ * are of the same generation. Another chat may have answered from a moment ago, so it is no more than a suspicion. */
+static void fold_heads(struct hub *h, const Hubbub__V1__HeadsResponse *r, bool back)
 {
     for (size_t i = 0; i < r->n_heads; i++) {
         struct scope *s = scope_find(h, r->heads[i]->scope_id);
-        if (s)
-            scope_know(h, s, r->heads[i]->seq, (int64_t)hub_random_below(h, 50));
+        if (!s)
+            continue;
+        if (r->heads[i]->seq < s->digested)
+            suspect(h, s);
+        s->digested = r->heads[i]->seq;
+        scope_know(h, s, r->heads[i]->seq, (int64_t)hub_random_below(h, 50));
     }
     struct scope *s, *next;
-    if (r->lapsed)
+    if (r->lapsed || back)
         HASH_ITER(hh, h->scopes, s, next)
-        {
-            s->check = true;
-            if (s->state == SCOPE_LIVE)
-                scope_arm(h, s, (int64_t)hub_random_below(h, 50));
-        }
+    suspect(h, s);
 }
 
 static void answer_heads(struct hub *h, const struct ticket *t, const Hubbub__V1__HeadsResponse *r)
@@ -656,8 +666,9 @@ static void answer_heads(struct hub *h, const struct ticket *t, const Hubbub__V1
         h->has_token = true;
         return;
     }
-    fold_heads(h, r);
-    if (h->has_token && t->token <= h->token && r->token > h->token)
+    bool back = r->token < t->token;
+    fold_heads(h, r, back);
+    if (h->has_token && (back ? r->token < h->token : t->token <= h->token && r->token > h->token))
         h->token = r->token;
 }
 

@@ -278,6 +278,30 @@ START_TEST(a_truncated_user_feed_ends_the_sessions_that_hold_it)
 }
 END_TEST
 
+/* Files that were copied back: the same system, the same timeline. */
+START_TEST(numbers_that_went_back_void_everything)
+{
+    struct fake_client *c = fake_open(w, 0);
+    for (int i = 0; i < 3; i++)
+        fake_message(w, 0, 0, 1);
+    fake_run(w, 2500);
+    ck_assert_uint_eq(fake_count(c, "MESSAGE_CREATE"), 3);
+    w->guilds[0].feed.head -= 2;
+    w->next_xid -= 2;
+    fake_run(w, 2500);
+    ck_assert_uint_eq(fake_count_op(c, 9), 1);
+    /* ... and when the counter has passed the token before anybody looked */
+    c = fake_open(w, 0);
+    for (int i = 0; i < 3; i++)
+        fake_message(w, 0, 0, 1);
+    fake_run(w, 2500);
+    w->guilds[0].feed.head -= 2;
+    fake_message(w, 0, 0, 1);
+    fake_run(w, 2500);
+    ck_assert_uint_eq(fake_count_op(c, 9), 1);
+}
+END_TEST
+
 START_TEST(a_new_generation_voids_everything)
 {
     struct fake_client *c = fake_open(w, 0), *other = fake_open(w, 3);
@@ -880,6 +904,7 @@ int main(void)
         a_lapsed_digest_reads_every_scope,
         a_truncated_feed_starts_its_sessions_afresh,
         a_truncated_user_feed_ends_the_sessions_that_hold_it,
+        numbers_that_went_back_void_everything,
         a_new_generation_voids_everything,
         entries_of_another_generation_are_dropped,
         another_system_is_adopted_from_a_digest_only,

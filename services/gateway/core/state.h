@@ -156,6 +156,7 @@ struct scope {
     uint64_t incarnation; /* an answer to a question of an earlier one is void */
     uint64_t applied, known, base;
     uint64_t members_at; /* the last MEMBER_* that was applied */
+    uint64_t digested;   /* the head that the last digest told */
     struct held_entries pend;
     bool gone;    /* the guild was deleted: nobody holds it any more */
     bool check;   /* read although nothing more is known: entries may have gone unnoticed */
