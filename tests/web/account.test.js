@@ -1,5 +1,6 @@
 // What a person does about themselves: profile, status, password, sessions, appearance.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, before, describe } from 'node:test';
 import { PASSWORD, until } from '../e2e/harness.js';
 import { Person, picture } from './browser.js';
@@ -91,6 +92,52 @@ describe('an account', () => {
         await lou.page.getByRole('button', { name: 'Close', exact: true }).click();
         await lou.say('still here');
         await max.sees('still here');
+    });
+
+    // RFC 6238; step: half minutes from now.
+    const codeOf = (secret, step = 0) => {
+        const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+        const bits = [...secret.replace(/ /g, '')].map((c) => alphabet.indexOf(c).toString(2).padStart(5, '0')).join('');
+        const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+        const counter = Buffer.alloc(8);
+        counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + step));
+        const mac = createHmac('sha1', key).update(counter).digest();
+        return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+    };
+
+    test('a second factor is set up, asked for when signing in, and taken away', async () => {
+        await lou.page.getByRole('button', { name: 'Settings' }).click();
+        await section('Account');
+        const form = body().locator('form').nth(2);
+        const secret = await form.locator('.secret').innerText();
+        await form.getByLabel('Current password').fill('a new one, longer');
+        await form.getByLabel('Code').fill('000000');
+        await form.getByRole('button', { name: 'Turn on' }).click();
+        await form.getByRole('alert').waitFor();
+        await form.getByLabel('Code').fill(codeOf(secret));
+        await form.getByRole('button', { name: 'Turn on' }).click();
+        const codes = body().locator('.codes code');
+        await codes.first().waitFor();
+        assert.equal(await codes.count(), 10);
+        const [recovery] = await codes.allInnerTexts();
+        const other = await Person.open(world.browser, world.hub);
+        await other.goto();
+        await other.page.getByLabel(/User name/).fill('lou');
+        await other.page.getByLabel('Password').fill('a new one, longer');
+        await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+        await other.page.getByLabel('Code').fill('000000');
+        await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+        await other.page.getByText('That code does not fit.').waitFor();
+        await other.page.getByLabel('Code').fill(recovery);
+        await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+        await other.page.locator('.shell').waitFor();
+        await other.close();
+        await section('Profile');
+        await section('Account');
+        await form.getByLabel('Code').fill(codeOf(secret, 1));
+        await form.getByRole('button', { name: 'Turn off' }).click();
+        await form.getByRole('button', { name: 'Turn on' }).waitFor();
+        await lou.page.getByRole('button', { name: 'Close', exact: true }).click();
     });
 
     test('status and its words are seen by others, and kept', async () => {

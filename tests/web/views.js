@@ -1,13 +1,13 @@
 // The main views of the client, each with the way to it. `within`: what axe looks at, when the rest was looked at before.
 // What tests/web looks at and what screenshots.js draws.
 async function serverSettings(p, phone, section) {
-    if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+    if (phone) await p.page.getByRole('button', { name: 'Channels', exact: true }).click();
     await p.page.locator('button.guild-name').click();
     await p.page.getByRole('menuitem', { name: 'Server settings' }).click();
     await p.page.locator('.screen-nav').getByRole('button', { name: section, exact: true }).click();
 }
 async function settings(p, phone, section) {
-    if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+    if (phone) await p.page.getByRole('button', { name: 'Channels', exact: true }).click();
     await p.page.locator('.me').getByRole('button', { name: 'Settings' }).click();
     await p.page.locator('.screen-nav').getByRole('button', { name: section, exact: true }).click();
 }
@@ -27,7 +27,7 @@ export const VIEWS = {
         },
     },
     chat: { open: async () => {} },
-    channels: { within: '.nav', phoneOnly: true, open: (p) => p.page.getByRole('button', { name: 'Channels' }).click() },
+    channels: { within: '.nav', phoneOnly: true, open: (p) => p.page.getByRole('button', { name: 'Channels', exact: true }).click() },
     members: { within: '.members', phoneOnly: true, open: (p) => p.page.getByRole('button', { name: 'Member list' }).click() },
     actions: { within: '.popover',
         open: async (p) => {
@@ -51,7 +51,7 @@ export const VIEWS = {
     },
     'guild-new': { within: 'dialog',
         open: async (p, phone) => {
-            if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+            if (phone) await p.page.getByRole('button', { name: 'Channels', exact: true }).click();
             await p.page.getByRole('button', { name: 'Create or join a server' }).click();
         },
     },
@@ -88,7 +88,7 @@ export const VIEWS = {
     'server-audit': { within: '.screen', open: async (p, phone) => { await serverSettings(p, phone, 'Audit log'); await p.page.locator('.audit-entry summary').first().click(); } },
     permissions: { within: '.screen',
         open: async (p, phone) => {
-            if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+            if (phone) await p.page.getByRole('button', { name: 'Channels', exact: true }).click();
             await p.page.getByRole('navigation', { name: 'Channels' }).getByRole('button', { name: 'plans' }).first().click({ button: 'right' });
             await p.page.getByRole('menuitem', { name: 'Edit channel' }).click();
             await p.page.getByRole('button', { name: 'Permissions' }).click();
@@ -96,7 +96,7 @@ export const VIEWS = {
     },
     quiet: { within: 'dialog',
         open: async (p, phone) => {
-            if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+            if (phone) await p.page.getByRole('button', { name: 'Channels', exact: true }).click();
             await p.page.locator('button.guild-name').click();
             await p.page.getByRole('menuitem', { name: 'Notifications' }).click();
         },
@@ -107,13 +107,13 @@ export const VIEWS = {
     appearance: { within: '.screen', open: (p, phone) => settings(p, phone, 'Appearance') },
     status: { within: '.popover',
         open: async (p, phone) => {
-            if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+            if (phone) await p.page.getByRole('button', { name: 'Channels', exact: true }).click();
             await p.page.locator('.me-face').click();
         },
     },
     invite: { within: 'dialog',
         open: async (p, phone) => {
-            if (phone) await p.page.getByRole('button', { name: 'Channels' }).click();
+            if (phone) await p.page.getByRole('button', { name: 'Channels', exact: true }).click();
             await p.page.locator('button.guild-name').click();
             await p.page.getByRole('menuitem', { name: 'Invite people' }).click();
             await p.page.getByText('All invites').click();

@@ -6,6 +6,11 @@ export interface Session {
     token: string;
     user_id?: string;
 }
+// In place of a token: a second factor is asked for.
+export interface Challenge {
+    mfa: true;
+    ticket: string;
+}
 export interface SignUp {
     username: string;
     password: string;
@@ -14,7 +19,11 @@ export interface SignUp {
 }
 
 export const signUp = (form: SignUp) => call<Session>('POST', '/auth/register', form);
-export const signIn = (login: string, password: string) => call<Session>('POST', '/auth/login', { login, password });
+export const signIn = (login: string, password: string) => call<Session | Challenge>('POST', '/auth/login', { login, password });
+export const finishSignIn = (ticket: string, code: string) => call<Session>('POST', '/auth/mfa/totp', { ticket, code });
+export const enableTotp = (password: string, secret: string, code: string) =>
+    call<Session & { backup_codes: { code: string }[] }>('POST', '/users/@me/mfa/totp/enable', { password, secret, code });
+export const disableTotp = (code: string) => call<Session>('POST', '/users/@me/mfa/totp/disable', { code });
 export const signOut = () => call<void>('POST', '/auth/logout', {});
 export interface MeChanges {
     username?: string;

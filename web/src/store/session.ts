@@ -77,8 +77,15 @@ function forget(): void {
 export async function signUp(username: string, password: string, birth: string): Promise<void> {
     begin((await api.signUp({ username, password, date_of_birth: birth, consent: true })).token);
 }
-export async function signIn(login: string, password: string): Promise<void> {
-    begin((await api.signIn(login, password)).token);
+// A ticket, when a second factor is asked for.
+export async function signIn(login: string, password: string): Promise<string | null> {
+    const answer = await api.signIn(login, password);
+    if ('ticket' in answer) return answer.ticket;
+    begin(answer.token);
+    return null;
+}
+export async function finishSignIn(ticket: string, code: string): Promise<void> {
+    begin((await api.finishSignIn(ticket, code)).token);
 }
 export async function signOut(): Promise<void> {
     await api.signOut().catch(() => {});

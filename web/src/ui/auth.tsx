@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../api/client';
 import { lookAtInvite } from '../api/routes';
-import { signIn, signUp } from '../store/session';
+import { finishSignIn, signIn, signUp } from '../store/session';
 import { invited } from '../store/view';
 import { reason, text } from '../text';
 
@@ -39,10 +39,11 @@ export function Auth() {
     const [fresh, setFresh] = useState(!!invited.value);
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState<unknown>(null);
+    const [ticket, setTicket] = useState<string | null>(null);
     const guild = useInviteName();
     const fieldError = (name: string): string | undefined => (error instanceof ApiError ? error.field(name) : undefined);
-    const anyField = ['username', 'password', 'date_of_birth', 'login'].some(fieldError);
-    const message = error instanceof ApiError && !fresh && error.status < 429 ? text.auth.wrong : error ? reason(error) : null;
+    const anyField = ['username', 'password', 'date_of_birth', 'login', 'code'].some(fieldError);
+    const message = error instanceof ApiError && !fresh && error.status < 429 ? (ticket ? text.secondFactor.wrong : text.auth.wrong) : error ? reason(error) : null;
 
     const submit = async (e: Event): Promise<void> => {
         e.preventDefault();
@@ -52,7 +53,11 @@ export function Auth() {
         setError(null);
         try {
             if (fresh) await signUp(get('username'), get('password'), get('date_of_birth'));
-            else await signIn(get('login'), get('password'));
+            else if (ticket) await finishSignIn(ticket, get('code'));
+            else {
+                setTicket(await signIn(get('login'), get('password')));
+                setBusy(false);
+            }
         } catch (e) {
             setError(e);
             setBusy(false);
@@ -60,10 +65,12 @@ export function Auth() {
     };
     return (
         <main class="auth">
-            <form class="card" onSubmit={submit} key={String(fresh)}>
+            <form class="card" onSubmit={submit} key={ticket ?? String(fresh)}>
                 <h1>{fresh ? text.auth.welcome : text.auth.welcomeBack}</h1>
                 {guild && <p class="hint">{text.auth.invited(guild)}</p>}
-                {fresh ? (
+                {ticket ? (
+                    <Field name="code" label={text.secondFactor.code} autocomplete="one-time-code" maxLength={16} hint={text.secondFactor.codeHint} error={fieldError('code')} />
+                ) : fresh ? (
                     <>
                         <Field name="username" label={text.auth.user} autocomplete="username" minLength={2} maxLength={32} error={fieldError('username')} />
                         <Field name="password" label={text.auth.password} type="password" autocomplete="new-password" minLength={8} maxLength={72} hint={text.auth.passwordHint} error={fieldError('password')} />
@@ -77,7 +84,7 @@ export function Auth() {
                 )}
                 {message && !anyField && <p class="error" role="alert">{message}</p>}
                 <button class="primary" disabled={busy}>{fresh ? text.auth.signUp : text.auth.signIn}</button>
-                <button type="button" class="link" onClick={() => { setError(null); setFresh(!fresh); }}>{fresh ? text.auth.toSignIn : text.auth.toSignUp}</button>
+                <button type="button" class="link" onClick={() => { setError(null); setTicket(null); setFresh(!fresh); }}>{fresh ? text.auth.toSignIn : text.auth.toSignUp}</button>
             </form>
         </main>
     );

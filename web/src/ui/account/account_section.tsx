@@ -4,6 +4,7 @@ import { changeToken } from '../../store/session';
 import { tell } from '../../store/view';
 import { text } from '../../text';
 import { Form } from '../dialogs/form';
+import { SecondFactor } from './second_factor';
 
 export function AccountSection() {
     const user = me.value!;
@@ -32,6 +33,8 @@ export function AccountSection() {
                 <label class="field"><span>{t.fresh}</span><input name="new" type="password" required minLength={8} maxLength={72} autoComplete="new-password" /></label>
                 <label class="field"><span>{t.again}</span><input name="again" type="password" required minLength={8} maxLength={72} autoComplete="new-password" /></label>
             </Form>
+            <hr />
+            <SecondFactor />
         </>
     );
 }
