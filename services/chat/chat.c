@@ -13,7 +13,7 @@ struct chat *chat_create(const struct chat_config *config)
         log_fatal("no memory for the service");
     chat->config = *config;
     chat->db = db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS +
-                                                        4); /* 4: migrations, janitor, search, crossposts */
+                                                        5); /* 5: migrations, janitor, search, crossposts, mailer */
     chat->bus = config->bus_urls ? bus_publisher_create(config->bus_urls) : NULL;
     chat->writer = writer_create(chat->db, chat->bus);
     chat->feeds = feed_store_create(chat->db);

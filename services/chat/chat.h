@@ -2,6 +2,7 @@
  * them: a lease, a query whose failure is recorded, and the telling of what was committed. Thread-safe. */
 #pragma once
 #include "lib/bus/bus.h"
+#include "lib/mail/mail.h"
 #include "services/chat/change.h"
 #include <stdatomic.h>
 
@@ -15,6 +16,7 @@ struct chat_config {
     unsigned workers; /* threads that may hold a connection at once */
     enum registration registration;
     int minimum_age; /* years; 0: not asked */
+    struct mail_config mail;
 };
 struct chat {
     struct chat_config config;

@@ -8,16 +8,14 @@
 #include "services/chat/handlers.h"
 #include "services/chat/invites.h"
 #include "services/chat/names.h"
+#include "services/chat/outbox.h"
 #include "services/chat/profiles.h"
 #include "services/chat/rename.h"
 #include "services/chat/tickets.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
 #include <string.h>
-
-/* User names differ in more than case, of all of Unicode's letters and whatever locale the database was made with: the
- * expression of the index users_username. E-mail addresses fold ASCII only. */
-#define SAME_NAME(a, b) "lower(" a " COLLATE \"und-x-icu\") = lower(" b "::text COLLATE \"und-x-icu\")"
+#include <strings.h>
 
 static const char *text_of(const char *s)
 {
@@ -38,7 +36,7 @@ static status check_free(struct call *c, struct db *d, uint64_t user_id, const c
     struct db_rows *rows;
     status st =
         chat_query(c, d, &rows,
-                   "SELECT EXISTS (SELECT FROM users WHERE NOT bot AND " SAME_NAME(
+                   "SELECT EXISTS (SELECT FROM users WHERE NOT bot AND " ACCOUNT_SAME_NAME(
                        "username", "$2") " AND id <> $1), "
                                          "EXISTS (SELECT FROM users WHERE lower(email) = lower($3) AND id <> $1)",
                    DB_ID(user_id), DB_TEXT_OR_NULL(username), DB_TEXT_OR_NULL(email));
@@ -157,10 +155,11 @@ static status insert_account(struct call *c, struct change *ch, const Hubbub__V1
     status st = settle_first(c, ch, n);
     if (st == ST_OK)
         st = change_query(ch, &rows,
-                          "INSERT INTO users (id, username, global_name, email, password_hash, admin, date_of_birth) "
-                          "VALUES (next_id(), $1, $2, $3, $4, $5, $6::date) ON CONFLICT DO NOTHING RETURNING id",
+                          "INSERT INTO users (id, username, global_name, email, password_hash, admin, date_of_birth, verified) "
+                          "VALUES (next_id(), $1, $2, $3, $4, $5, $6::date, $7) ON CONFLICT DO NOTHING RETURNING id",
                           DB_TEXT(n->username), DB_TEXT_OR_NULL(req->global_name), DB_TEXT_OR_NULL(req->email),
-                          DB_TEXT(n->hash), DB_BOOL(n->first || n->admin), DB_TEXT_OR_NULL(req->date_of_birth));
+                          DB_TEXT(n->hash), DB_BOOL(n->first || n->admin), DB_TEXT_OR_NULL(req->date_of_birth),
+                          DB_BOOL(n->by_operator || !outbox_is_on(c)));
     if (st != ST_OK)
         return st;
     if (!db_count(rows)) {
@@ -168,7 +167,9 @@ static status insert_account(struct call *c, struct change *ch, const Hubbub__V1
         return st != ST_OK ? st : taken(c, "username");
     }
     n->id = db_u64(rows, 0, 0);
-    return change_new_scope(ch, n->id);
+    st = change_new_scope(ch, n->id);
+    bool asks = *text_of(req->email) && !n->by_operator && outbox_is_on(c);
+    return st == ST_OK && asks ? outbox_add(c, ch, n->id, OUTBOX_VERIFY, req->email) : st;
 }
 
 static status sign_up(struct call *c, const Hubbub__V1__RegisterRequest *req, Hubbub__V1__TokenResponse *resp)
@@ -260,7 +261,7 @@ static status find_login(struct call *c, const char *login, struct login *ret)
     if (st == ST_OK)
         st = chat_query(c, d, &rows,
                         "SELECT id, password_hash, disabled, mfa FROM users WHERE NOT bot AND "
-                        "(" SAME_NAME("username", "$1") " OR lower(email) = lower($1)) LIMIT 1",
+                        "(" ACCOUNT_SAME_NAME("username", "$1") " OR lower(email) = lower($1)) LIMIT 1",
                         DB_TEXT(login));
     if (st != ST_OK)
         return st;
@@ -279,6 +280,19 @@ static status issue_if_unchanged(struct call *c, const struct login *l, const ch
     return st == ST_OK && !*ret_token ? invalid_login(c) : st;
 }
 
+status account_admit(struct call *c, struct change *ch, uint64_t user_id, bool mfa, const char *user_agent,
+                     Hubbub__V1__TokenResponse *resp)
+{
+    PB_SET(resp, user_id, user_id);
+    if (!mfa)
+        return token_issue(c, change_db(ch), user_id, user_agent, &resp->token);
+    PB_SET(resp, mfa, true);
+    PB_SET(resp, totp, true);
+    PB_SET(resp, backup, true);
+    PB_SET(resp, sms, false);
+    return ticket_issue(c, change_db(ch), user_id, TICKET_LOGIN, NULL, &resp->ticket);
+}
+
 /* The password was right. In a change: a new password or a disabled account either ends the ticket or is seen here. */
 static status ask_second_factor(struct call *c, const struct login *l, Hubbub__V1__TokenResponse *resp)
 {
@@ -289,14 +303,8 @@ static status ask_second_factor(struct call *c, const struct login *l, Hubbub__V
     if (st == ST_PASSWORD_WRONG)
         st = invalid_login(c);
     if (st == ST_OK)
-        st = ticket_issue(c, change_db(ch), l->id, TICKET_LOGIN, NULL, &resp->ticket);
-    if (st == ST_OK)
-        st = change_commit(ch);
-    PB_SET(resp, mfa, true);
-    PB_SET(resp, totp, true);
-    PB_SET(resp, backup, true);
-    PB_SET(resp, sms, false);
-    return st;
+        st = account_admit(c, ch, l->id, true, NULL, resp);
+    return st == ST_OK ? change_commit(ch) : st;
 }
 
 /* Told only to somebody who knows the password. */
@@ -439,6 +447,26 @@ static status check_password(struct call *c, const Hubbub__V1__EditMeRequest *re
     return changes && !e->new_hash ? call_fail(c, ST_OVERLOADED, "no memory for argon2") : ST_OK;
 }
 
+/* Another address is not known to be the user's; links that went to the old one end, and it is told. */
+static status change_address(struct call *c, struct change *ch, const struct account_edit *e)
+{
+    struct db_rows *rows;
+    uint64_t user = call_user(c);
+    bool on = outbox_is_on(c);
+    status st = change_query(ch, &rows, "SELECT coalesce(email, '') FROM users WHERE id = $1", DB_ID(user));
+    if (st != ST_OK || !db_count(rows) || !strcasecmp(db_text(rows, 0, 0), e->email))
+        return st;
+    const char *before = db_text(rows, 0, 0);
+    st = ticket_end_mailed(ch, user);
+    if (st == ST_OK && on)
+        st = change_query(ch, &rows, "UPDATE users SET verified = false WHERE id = $1", DB_ID(user));
+    if (st == ST_OK && on && *before)
+        st = outbox_add(c, ch, user, OUTBOX_CHANGED, before);
+    if (st == ST_OK && on && *e->email)
+        st = outbox_add(c, ch, user, OUTBOX_VERIFY, e->email);
+    return st;
+}
+
 /* The old hash, when it was verified, is compared again: two changes of the password do not both win. */
 static status update_account(struct call *c, struct change *ch, const struct account_edit *e, Hubbub__V1__Me *resp)
 {
@@ -448,6 +476,8 @@ static status update_account(struct call *c, struct change *ch, const struct acc
                     ? check_free(c, change_db(ch), user, e->username_set && !call_is_bot(c) ? e->username : NULL,
                                  e->email_set ? e->email : NULL)
                     : ST_OK;
+    if (st == ST_OK && e->email_set)
+        st = change_address(c, ch, e);
     if (st == ST_OK)
         st = change_query(
             ch, &rows,
@@ -528,7 +558,7 @@ static status find_user(struct call *c, const Hubbub__V1__FindUserRequest *req, 
     status st = chat_lease(c, &d);
     if (st == ST_OK)
         st = chat_query(c, d, &rows,
-                        "SELECT " ROWS_USER " FROM users u WHERE NOT u.bot AND " SAME_NAME("u.username", "$1"),
+                        "SELECT " ROWS_USER " FROM users u WHERE NOT u.bot AND " ACCOUNT_SAME_NAME("u.username", "$1"),
                         DB_TEXT(text_of(req->username)));
     if (st != ST_OK)
         return st;

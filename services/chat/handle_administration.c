@@ -268,6 +268,16 @@ static status check_owns_nothing(struct call *c, struct change *ch, uint64_t id)
     return st == ST_OK ? refuse_owner(c, rows) : st;
 }
 
+/* Addresses and secrets that stand elsewhere. */
+static status forget_secrets(struct change *ch, uint64_t id)
+{
+    struct db_rows *rows;
+    status st = change_query(ch, &rows, "DELETE FROM outbox WHERE user_id = $1", DB_ID(id));
+    if (st == ST_OK)
+        st = change_query(ch, &rows, "DELETE FROM totp WHERE user_id = $1", DB_ID(id));
+    return st == ST_OK ? change_query(ch, &rows, "DELETE FROM tickets WHERE user_id = $1", DB_ID(id)) : st;
+}
+
 static status anonymise(struct call *c, uint64_t id)
 {
     CHANGE_OWNED struct change *ch = NULL;
@@ -279,10 +289,12 @@ static status anonymise(struct call *c, uint64_t id)
         st = change_query(ch, &rows,
                           "UPDATE users u SET username = '" ACCOUNT_DELETED_PREFIX "' || u.id, global_name = NULL, "
                           "email = NULL, password_hash = NULL, date_of_birth = NULL, bio = NULL, pronouns = NULL, avatar = NULL, banner = NULL, admin = false, flags = 0, "
-                          "disabled = true, deleted = true WHERE u.id = $1 AND NOT u.bot RETURNING " ROWS_USER,
+                          "mfa = false, disabled = true, deleted = true WHERE u.id = $1 AND NOT u.bot RETURNING " ROWS_USER,
                           DB_ID(id));
     if (st == ST_OK && !db_count(rows))
         st = no_account(c, id);
+    if (st == ST_OK)
+        st = forget_secrets(ch, id);
     if (st != ST_OK)
         return st;
     Hubbub__V1__User *seen = rows_user(call_arena(c), rows, 0, 0);

@@ -20,6 +20,7 @@ extern const struct hubbub__v1__accounts__handlers accounts_handlers;
 extern const struct hubbub__v1__applications__handlers applications_handlers;
 extern const struct hubbub__v1__auth_sessions__handlers auth_sessions_handlers;
 extern const struct hubbub__v1__second_factor__handlers second_factor_handlers;
+extern const struct hubbub__v1__emails__handlers emails_handlers;
 extern const struct hubbub__v1__guilds__handlers guilds_handlers;
 extern const struct hubbub__v1__roles__handlers roles_handlers;
 extern const struct hubbub__v1__members__handlers members_handlers;

@@ -12,11 +12,13 @@
 #include "services/chat/handlers.h"
 #include "services/chat/crosspost_worker.h"
 #include "services/chat/janitor.h"
+#include "services/chat/mailer.h"
 #include "services/chat/migrate.h"
 #include "services/chat/search_index.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +27,8 @@ enum { DRAIN_MS = 8000, RETRY_MS = 250 };
 enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2, SEARCH_WORKERS = 2 };
 
 static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *bus_urls, *public_url,
-    *database_url, *registration;
+    *database_url, *registration, *mail_tls;
+static struct mail_config mail;
 static int64_t minimum_age, workers;
 static bool migrate;
 
@@ -52,6 +55,16 @@ static const struct config_option options[] = {
      .doc = "who may make an account"},
     {"HUBBUB_MINIMUM_AGE", CONFIG_INT, &minimum_age, "13", 0, 99,
      .doc = "years an account's owner must have; 0: not asked"},
+    {"HUBBUB_SMTP_URL", CONFIG_STRING, &mail.url, "",
+     .doc = "the server that takes mails: smtp://host:587 or smtps://host:465; empty: no mail is sent"},
+    {"HUBBUB_SMTP_USER", CONFIG_STRING, &mail.user, "", .doc = "the name to log in there with; empty: no login"},
+    {"HUBBUB_SMTP_PASSWORD", CONFIG_STRING, &mail.password, "", .doc = "its password", .secret = true},
+    {"HUBBUB_SMTP_FROM", CONFIG_STRING, &mail.from, "",
+     .doc = "who mails come from: an address, or Name <address>; needed with HUBBUB_SMTP_URL"},
+    {"HUBBUB_SMTP_TLS", CONFIG_CHOICE, &mail_tls, "require", .choices = "require|try|off",
+     .doc = "encryption on smtp:// (STARTTLS)"},
+    {"HUBBUB_SMTP_CA", CONFIG_STRING, &mail.ca, "",
+     .doc = "a PEM file of certificates that the mail server is known by; empty: the system's"},
     {"HUBBUB_CHAT_WORKERS", CONFIG_INT, &workers, "16", 1, 256,
      .doc = "threads for ordinary calls; each may hold a database connection"},
 };
@@ -61,6 +74,7 @@ struct process {
     struct rpc_server *server;
     struct janitor *janitor;
     struct search_index *search; /* made by the opener */
+    struct mailer *mailer;       /* the same */
     pthread_t opener;
     atomic_bool draining;
 };
@@ -102,6 +116,7 @@ static void *open_chat(void *user)
     p->janitor = janitor_create(p->chat->db);
     p->search = search_index_create(p->chat->db);
     atomic_store(&p->chat->crossposts, crosspost_worker_create(p->server));
+    p->mailer = mailer_create(p->chat->db, &p->chat->config.mail, p->chat->config.public_url);
     log_info("ready");
     return NULL;
 }
@@ -128,6 +143,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__applications__serve(s, &applications_handlers);
     hubbub__v1__auth_sessions__serve(s, &auth_sessions_handlers);
     hubbub__v1__second_factor__serve(s, &second_factor_handlers);
+    hubbub__v1__emails__serve(s, &emails_handlers);
     hubbub__v1__guilds__serve(s, &guilds_handlers);
     hubbub__v1__roles__serve(s, &roles_handlers);
     hubbub__v1__members__serve(s, &members_handlers);
@@ -191,20 +207,65 @@ static int run(struct process *p)
     int caught;
     sigwait(&signals, &caught);
     drain(p);
+    mailer_destroy(p->mailer);
     search_index_destroy(p->search);
     janitor_destroy(p->janitor);
     admin_destroy(admin);
     return 0;
 }
 
+static enum mail_tls tls_of(const char *text)
+{
+    return !strcmp(text, "require") ? MAIL_TLS_REQUIRE : !strcmp(text, "try") ? MAIL_TLS_TRY : MAIL_TLS_OFF;
+}
+
+/* For `hubbub doctor`: one line. */
+static int print_mail_check(void)
+{
+    char error[MAIL_ERROR_BYTES];
+    if (!mail_is_on(&mail)) {
+        puts("off (HUBBUB_SMTP_URL): nobody can confirm an address, or have a forgotten password replaced by themselves");
+        return 0;
+    }
+    mail_start();
+    if (mail_check(&mail, error)) {
+        puts("the server answers, encrypted and logged in as configured");
+        return 0;
+    }
+    puts(error);
+    return 1;
+}
+
+/* --check-mail is ours, the rest is the option table's. What the table cannot see is checked before --check-config says that
+ * all is right. */
+static void load(int argc, char **argv, bool *ret_check_mail)
+{
+    *ret_check_mail = argc == 2 && !strcmp(argv[1], "--check-mail");
+    bool check_config = argc == 2 && !strcmp(argv[1], "--check-config");
+    const struct config_table tables[] = {{options, sizeof options / sizeof *options}, rpc_options};
+    enum { TABLES = sizeof tables / sizeof *tables };
+    config_load("chat", *ret_check_mail || check_config ? 1 : argc, argv, tables, TABLES);
+    mail.tls = tls_of(mail_tls);
+    const char *wrong = mail_config_wrong(&mail);
+    if (wrong) {
+        fprintf(stderr, "chat: %s\n", wrong);
+        exit(2);
+    }
+    if (check_config)
+        config_load("chat", argc, argv, tables, TABLES);
+}
+
 int main(int argc, char **argv)
 {
-    const struct config_table tables[] = {{options, sizeof options / sizeof *options}, rpc_options};
-    config_load("chat", argc, argv, tables, sizeof tables / sizeof *tables);
+    bool check_mail;
+    load(argc, argv, &check_mail);
+    if (check_mail)
+        return print_mail_check();
     log_init("chat", log_level);
     fault_init();
     if (!rpc_options_start())
         return 2;
+    mail_start();
     if (sodium_init() < 0)
         log_fatal("libsodium does not start");
     block_signals();
@@ -215,6 +276,7 @@ int main(int argc, char **argv)
         .workers = (unsigned)workers + FEEDS_WORKERS + SNAPSHOT_WORKERS + ARGON2_WORKERS + SEARCH_WORKERS,
         .registration = registration_of(registration),
         .minimum_age = (int)minimum_age,
+        .mail = mail,
     };
     static struct process process;
     process.chat = chat_create(&config);

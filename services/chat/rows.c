@@ -39,7 +39,7 @@ void rows_me(struct arena *arena, const struct db_rows *rows, unsigned row, unsi
     SET_UNLESS_ZERO(me, bot, db_bool(rows, row, col + 3));
     PB_SET(me, public_flags, db_u64(rows, row, col + 4));
     PB_SET(me, flags, db_u64(rows, row, col + 4));
-    PB_SET(me, verified, true);
+    PB_SET(me, verified, db_bool(rows, row, col + ROWS_USER_N + 2));
     me->avatar = text_or_null(rows, row, col + 5);
     me->banner = text_or_null(rows, row, col + 6);
     me->email = text_or_null(rows, row, col + ROWS_USER_N);
@@ -49,7 +49,7 @@ void rows_me(struct arena *arena, const struct db_rows *rows, unsigned row, unsi
 Hubbub__V1__User *rows_own_user(struct arena *arena, const struct db_rows *rows, unsigned row, unsigned col)
 {
     Hubbub__V1__User *u = rows_user(arena, rows, row, col);
-    PB_SET(u, verified, true);
+    PB_SET(u, verified, db_bool(rows, row, col + ROWS_USER_N + 2));
     u->email = text_or_null(rows, row, col + ROWS_USER_N);
     PB_SET(u, mfa_enabled, db_bool(rows, row, col + ROWS_USER_N + 1));
     return u;

@@ -8,6 +8,8 @@
 enum ticket_purpose {
     TICKET_LOGIN = 1,     /* the password was right: the second factor is asked */
     TICKET_CODES = 2,     /* to see which recovery codes are left */
+    TICKET_VERIFY = 4,    /* in a mail: this address is the user's; data: the address */
+    TICKET_RESET = 5,     /* in a mail: choose a new password; data: the address */
     TICKET_CODES_NEW = 3, /* to have them made anew */
 };
 /* How many of a purpose a user has at once; the oldest goes for one more. */
@@ -16,6 +18,11 @@ enum { TICKETS_MAX = 5 };
 /* d: a lease or change_db(). *ret: the text, which exists nowhere else. data: kept with it; may be NULL. */
 status ticket_issue(struct call *, struct db *, uint64_t user_id, enum ticket_purpose, const char *data,
                     char **ret) MUST_CHECK;
+/* The same for a thread that has no call. */
+status ticket_insert(struct db *, struct arena *, int64_t deadline_ms, uint64_t user_id, enum ticket_purpose,
+                     const char *data, char **ret) MUST_CHECK;
+/* Takes one back that did not reach anybody. */
+status ticket_withdraw(struct db *, struct arena *, int64_t deadline_ms, const char *ticket) MUST_CHECK;
 /* Whose it is; 0: nobody's, or expired, or spent. */
 status ticket_owner(struct call *, struct db *, const char *ticket, enum ticket_purpose,
                     uint64_t *ret_user_id) MUST_CHECK;
@@ -23,5 +30,8 @@ status ticket_owner(struct call *, struct db *, const char *ticket, enum ticket_
  * it, or ""; may be NULL. */
 status ticket_spend(struct change *, uint64_t user_id, const char *ticket, enum ticket_purpose, bool *ret,
                     const char **ret_data) MUST_CHECK;
-/* Ends all that the user has: with the tokens, when what they were based on has changed. */
-status ticket_end_all(struct change *, uint64_t user_id) MUST_CHECK;
+/* Ends those that the user has: with the tokens, when what they were based on has changed. An address stays the user's.
+ */
+status ticket_end_logins(struct change *, uint64_t user_id) MUST_CHECK;
+/* Ends those that went to the user's address: it is another now. */
+status ticket_end_mailed(struct change *, uint64_t user_id) MUST_CHECK;

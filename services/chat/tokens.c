@@ -102,5 +102,5 @@ status token_revoke_all(struct call *c, struct change *ch, uint64_t user_id)
     status st = change_query(ch, &rows, "DELETE FROM tokens WHERE user_id = $1 RETURNING hash", DB_ID(user_id));
     if (st == ST_OK)
         token_add_revoked(c, ch, user_id, rows);
-    return st == ST_OK ? ticket_end_all(ch, user_id) : st;
+    return st == ST_OK ? ticket_end_logins(ch, user_id) : st;
 }

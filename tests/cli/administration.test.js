@@ -145,6 +145,7 @@ test('user delete: an owner is refused with the list; then nothing tells of the 
     const [p] = g.members;
     const watcher = await g.owner.connect();
     await watcher.event('GUILD_CREATE');
+    await p.enrol();
     const socket = await p.connect();
     const said = await p.say(g.channel, 'I was here');
     const own = await p.post('/guilds', { name: 'mine alone' });
@@ -163,7 +164,7 @@ test('user delete: an owner is refused with the list; then nothing tells of the 
     assert.equal((await login(p.username, PASSWORD)).body.errors.login._errors[0].code, 'INVALID_LOGIN');
     assert.equal(at.hub.psql(`SELECT username, global_name, email, password_hash, date_of_birth, admin, disabled FROM users WHERE id = ${p.id}`),
         `deleted_user_${p.id}|||||f|t`);
-    assert.equal(at.hub.psql(`SELECT (SELECT count(*) FROM tokens WHERE user_id = ${p.id}) + (SELECT count(*) FROM members WHERE user_id = ${p.id})`), '0');
+    assert.equal(at.hub.psql(`SELECT (SELECT count(*) FROM tokens WHERE user_id = ${p.id}) + (SELECT count(*) FROM members WHERE user_id = ${p.id}) + (SELECT count(*) FROM totp WHERE user_id = ${p.id})`), '0');
     assert.equal(at.hub.psql(`SELECT member_count FROM guilds WHERE id = ${g.guild}`), '1');
     const [kept] = (await g.owner.history(g.channel)).filter((m) => m.id === said.id);
     assert.equal(kept.content, 'I was here');

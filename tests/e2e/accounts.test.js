@@ -1,9 +1,15 @@
 // Goal: what guards an account, and what ends it, as its owner's client, other people and somebody with a stolen password meet it.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { PASSWORD, totp, withHubbub } from './harness.js';
+import { promisify } from 'node:util';
+import { SMTPServer } from 'smtp-server';
+import { Client, PASSWORD, totp, unique, until, withHubbub } from './harness.js';
+import { Post } from './post.js';
 
-const up = withHubbub({ before, after });
+const post = await Post.start();
+const up = withHubbub({ before, after }, { chats: 2, env: post.env() });
+after(() => post.close());
 const code = (answer) => [answer.status, answer.body?.code];
 const login = (who, password = PASSWORD) => up.hub.request('POST', '/auth/login', { body: { login: who.username, password } });
 const finish = (ticket, c, way = 'totp') => up.hub.request('POST', `/auth/mfa/${way}`, { body: { ticket, code: c } });
@@ -184,5 +190,199 @@ describe('a guild whose moderators need a second factor', () => {
         assert.deepEqual([names, (await mod.request('DELETE', `${at}/members/${target.id}`)).status], ['by the bot', 204]);
         mod.token = (await mod.post('/users/@me/mfa/totp/disable', { code: totp(mod.secret, 1) })).token;
         assert.deepEqual(code(await mod.request('PATCH', at, { body: { name: 'no more' } })), [403, 60003]);
+    });
+});
+
+describe('e-mail', () => {
+    const address = (who) => `${who.username}@example.org`;
+    const register = async (email) => {
+        const name = unique('mailed');
+        const to = email ?? `${name}@example.org`;
+        const answer = await up.hub.request('POST', '/auth/register', { body: { username: name, email: to, password: PASSWORD, consent: true, date_of_birth: '1990-05-17' } });
+        assert.equal(answer.status, 201, JSON.stringify(answer.body));
+        const client = new Client(up.hub, answer.body.token, {});
+        return Object.assign(client, { ...(await client.get('/users/@me')), token: answer.body.token });
+    };
+    const post_ = (path, body, options) => up.hub.request('POST', path, { body, ...options });
+    const verify = (token) => post_('/auth/verify', { token });
+    const forgot = (login) => post_('/auth/forgot', { login });
+    const reset = (token, password = 'a newer password') => post_('/auth/reset', { token, password });
+    const BAD = { token: { _errors: [{ code: 'TOKEN_INVALID', message: 'Invalid token.' }] } };
+    const refused = (answer, what) => assert.deepEqual([answer.status, answer.body.code, answer.body.errors], [400, 50035, BAD], what);
+    const metric = async (line) => {
+        let sum = 0;
+        for (const chat of ['chat-1', 'chat-2']) {
+            const text = await (await fetch(`http://127.0.0.1:${up.hub.adminPort(chat)}/metrics`)).text();
+            sum += Number(text.split('\n').find((l) => l.startsWith(line))?.split(' ').pop() ?? 0);
+        }
+        return sum;
+    };
+    const settled = () => until('the outbox is empty', () => up.hub.psql('SELECT count(*) FROM outbox') === '0', 60_000);
+
+    test('an address is confirmed by the link that was sent there, once', async () => {
+        const anna = await register();
+        assert.deepEqual([anna.email, anna.verified], [address(anna), false]);
+        const mail = await post.mail(address(anna));
+        assert.deepEqual([mail.secure, mail.user, mail.from, mail.headers.from, mail.headers.subject], [true, 'hub', 'hub@example.org', 'Hub <hub@example.org>', 'Confirm your e-mail address']);
+        assert.match(mail.headers['message-id'], /^<hubbub-\d+@example\.org>$/);
+        assert.ok(mail.text.includes(`\n\n${up.hub.url}/verify#token=`), mail.text);
+        const token = await post.token(address(anna));
+        assert.equal(up.hub.psql(`SELECT count(*) FROM tickets WHERE user_id = ${anna.id} AND tickets::text LIKE '%${token}%'`), '0');
+        const socket = await anna.connect();
+        assert.equal(socket.ready.user.verified, false);
+        refused(await verify(`${token}x`), 'not quite');
+        refused(await reset(token), 'a link for something else');
+        const answer = await verify(token);
+        assert.deepEqual([answer.status, answer.body], [200, { user_id: anna.id }]);
+        assert.deepEqual([(await socket.event('USER_UPDATE')).d.verified, (await anna.get('/users/@me')).verified], [true, true]);
+        refused(await verify(token), 'again');
+        assert.equal((await anna.request('POST', '/auth/verify/resend')).status, 204);
+        await settled();
+        assert.equal(post.of(address(anna)).length, 1, 'who is confirmed is not asked');
+        assert.deepEqual(code(await (await up.hub.bot(anna)).request('POST', '/auth/verify/resend')), [403, 20001]);
+        await socket.close();
+    });
+
+    test('a link may be sent again; none is good for ever', async () => {
+        const anna = await register();
+        const first = await post.token(address(anna));
+        await anna.post('/auth/verify/resend');
+        const second = await post.token(address(anna), 2);
+        up.hub.psql(`UPDATE tickets SET expires_at = clock_timestamp() WHERE user_id = ${anna.id}`);
+        for (const t of [first, second]) refused(await verify(t), 'expired');
+        await anna.post('/auth/verify/resend');
+        assert.equal((await verify(await post.token(address(anna), 3))).status, 200);
+    });
+
+    test('another address is told to the old one, and has to be confirmed itself', async () => {
+        const anna = await register();
+        await verify(await post.token(address(anna)));
+        const change = (body) => anna.request('PATCH', '/users/@me', { body });
+        const to = `${unique('new')}@example.org`;
+        assert.deepEqual(code(await change({ email: to })), [400, 50035]);
+        assert.deepEqual(code(await change({ email: to, password: 'wrong' })), [400, 50035]);
+        assert.equal((await forgot(anna.username)).status, 204);
+        const stale = await post.token(address(anna), 2);
+        const changed = await change({ email: to, password: PASSWORD });
+        assert.deepEqual([changed.status, changed.body.email, changed.body.verified], [200, to, false]);
+        refused(await reset(stale), 'the old address chooses no password');
+        const notice = await post.mail(address(anna), 3);
+        assert.deepEqual([notice.headers.subject, notice.text.includes('#token=')], ['Your e-mail address was changed', false]);
+        assert.equal((await verify(await post.token(to))).status, 200);
+        assert.equal((await anna.get('/users/@me')).verified, true);
+        assert.equal((await change({ email: to.toUpperCase(), password: PASSWORD })).body.verified, true, 'the same in another case');
+        await settled();
+        assert.equal(post.of(to).length, 1);
+    });
+
+    test('a forgotten password: nobody learns who has an account; the link ends every session', async () => {
+        const anna = await register();
+        await post.mail(address(anna));
+        const socket = await anna.connect();
+        const before = post.mails.length;
+        for (const nobody of ['nobody at all', 'nobody@example.org']) {
+            const answer = await forgot(nobody);
+            assert.deepEqual([answer.status, answer.bytes.length], [204, 0]);
+        }
+        assert.deepEqual(code(await forgot('')), [400, 50035]);
+        assert.deepEqual(code(await forgot('x'.repeat(255))), [400, 50035]);
+        await settled();
+        assert.equal(post.mails.length, before);
+        const answer = await forgot(address(anna).toUpperCase());
+        assert.deepEqual([answer.status, answer.bytes.length], [204, 0]);
+        const token = await post.token(address(anna), 2);
+        assert.deepEqual(code(await reset(token, 'short')), [400, 50035]);
+        assert.equal((await anna.get('/users/@me')).id, anna.id, 'what was refused changes nothing');
+        const done = await reset(token);
+        assert.deepEqual([done.status, done.body.user_id], [200, anna.id]);
+        assert.equal(await socket.closeCodeWithin(), 4004);
+        assert.equal((await anna.request('GET', '/users/@me')).status, 401);
+        assert.equal((await up.hub.request('GET', '/users/@me', { token: done.body.token })).body.verified, true, 'who read the mail has the address');
+        assert.equal((await login(anna)).status, 400);
+        assert.equal((await login(anna, 'a newer password')).status, 200);
+        refused(await reset(token, 'yet another one'), 'again');
+    });
+
+    test('a forgotten password is not a forgotten second factor', async () => {
+        const anna = await register();
+        const [recovery] = await anna.enrol();
+        await post.mail(address(anna));
+        await forgot(anna.username);
+        const answer = await reset(await post.token(address(anna), 2));
+        assert.deepEqual([answer.status, answer.body.mfa, answer.body.token], [200, true, undefined]);
+        assert.equal((await finish(answer.body.ticket, recovery)).status, 200);
+    });
+
+    test('a disabled account gets no mail, and nobody more than a few in an hour', async () => {
+        const anna = await register();
+        await post.mail(address(anna));
+        const dropped = await metric('hubbub_mails_total{result="dropped"}');
+        for (let i = 0; i < 7; i++) await forgot(anna.username);
+        await settled();
+        assert.equal(post.of(address(anna)).length, 1 + 5);
+        assert.equal(await metric('hubbub_mails_total{result="dropped"}') - dropped, 2);
+        const ben = await register();
+        await post.mail(address(ben));
+        up.hub.command('user', 'disable', ben.username);
+        assert.equal((await forgot(ben.username)).status, 204);
+        await settled();
+        assert.equal(post.of(address(ben)).length, 1);
+    });
+
+    test('a mail server that is away gets the mails when it is back, each once', async () => {
+        const people = await Promise.all(Array.from({ length: 5 }, () => register()));
+        for (const p of people) await post.mail(address(p));
+        await post.close();
+        for (const p of people) assert.equal((await forgot(p.username)).status, 204);
+        await until('each was tried', () => up.hub.psql('SELECT count(*) FROM outbox WHERE tries > 0') === '5', 60_000);
+        assert.ok(await metric('hubbub_mails_put_off_total') >= 5);
+        await until('they are counted', async () => await metric('hubbub_mails_waiting') === 5);
+        assert.ok(!up.hub.psql('SELECT string_agg(last_error, $$ $$) FROM outbox').includes('@'));
+        await post.open();
+        for (const p of people) await post.mail(address(p), 2);
+        await settled();
+        for (const p of people) assert.equal(post.of(address(p)).length, 2);
+        assert.equal((await reset(await post.token(address(people[0]), 2))).status, 200);
+    });
+
+    test('a mail server that refuses an address is not asked again; one that is busy is', async () => {
+        const [no, later] = [`${unique('no')}@example.org`, `${unique('later')}@example.org`];
+        post.answers = { [no]: 550, [later]: 451 };
+        const before = await metric('hubbub_mails_total{result="refused"}');
+        await register(no);
+        await until('it is given up', async () => await metric('hubbub_mails_total{result="refused"}') === before + 1, 60_000);
+        await register(later);
+        await until('it is put off', () => up.hub.psql(`SELECT count(*) FROM outbox WHERE recipient = '${later}' AND tries > 0`) === '1', 60_000);
+        post.answers = {};
+        await post.mail(later);
+        await settled();
+        assert.equal(post.of(no).length, 0);
+        for (const chat of ['chat-1', 'chat-2']) for (const who of [no, later]) assert.ok(!up.hub.log(chat).includes(who), 'no address in the log');
+    });
+
+    test('whichever chat is killed, another sends', async () => {
+        for (const chat of ['chat-1', 'chat-2']) {
+            await up.hub.killAndWait(chat);
+            const anna = await register();
+            assert.equal((await verify(await post.token(address(anna)))).status, 200);
+        }
+    });
+
+    test('without encryption nothing is said to a mail server that is to have it; hubbub doctor tells', async () => {
+        const doctor = async (more) => {
+            const { stdout } = await promisify(execFile)(up.hub.program, ['doctor'], { encoding: 'utf8', env: { ...process.env, HUBBUB_DATA: up.hub.data, HUBBUB_LISTEN: `127.0.0.1:${up.hub.port}`, ...more } }).catch((e) => e);
+            return stdout.split('\n').filter((l) => / mail: /.test(l)).join('\n');
+        };
+        assert.match(await doctor(post.env()), /^ok .*answers/);
+        assert.match(await doctor(post.env({ HUBBUB_SMTP_PASSWORD: 'wrong' })), /^fail /);
+        assert.match(await doctor(post.env({ HUBBUB_SMTP_CA: '' })), /^fail .*certificate/i);
+        assert.match(await doctor(post.env({ HUBBUB_SMTP_URL: 'smtp://127.0.0.1:1' })), /^fail /);
+        const plain = new SMTPServer({ hideSTARTTLS: true, authOptional: true, disableReverseLookup: true, logger: false });
+        await new Promise((ready) => { plain.listen(0, '127.0.0.1', ready); });
+        const url = { HUBBUB_SMTP_URL: `smtp://127.0.0.1:${plain.server.address().port}`, HUBBUB_SMTP_USER: '' };
+        assert.match(await doctor(post.env(url)), /^fail /);
+        assert.match(await doctor(post.env({ ...url, HUBBUB_SMTP_TLS: 'off' })), /^ok /);
+        await new Promise((done) => { plain.close(done); });
+        assert.match(await doctor({}), /^ok .*off/);
     });
 });

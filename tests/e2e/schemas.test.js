@@ -6,8 +6,11 @@ import * as spec from 'discord-api-spec/zod';
 import * as z from 'zod/mini';
 import { PASSWORD, routes, totp, unique, until, withHubbub } from './harness.js';
 import { png, uri } from './pictures.js';
+import { Post } from './post.js';
 
-const up = withHubbub({ before, after });
+const post = await Post.start();
+const up = withHubbub({ before, after }, { env: post.env() });
+after(() => post.close());
 
 const SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
 const EMPTY = 'no body';
@@ -58,6 +61,13 @@ async function prepare(hub) {
         const { ticket } = (await hub.request('POST', '/auth/login', { body: { login: guest.username, password: PASSWORD } })).body;
         return hub.request('POST', `/auth/mfa/${way}`, { body: { ticket, code } });
     };
+    // The token of the link in a mail that somebody new got.
+    w.mailed = async (n) => {
+        const name = unique('mailed');
+        await hub.request('POST', '/auth/register', { body: { username: name, email: `${name}@example.org`, password: PASSWORD, consent: true, date_of_birth: '1990-01-01' } });
+        if (n > 1) await hub.request('POST', '/auth/forgot', { body: { login: name } });
+        return post.token(`${name}@example.org`, n);
+    };
     w.group = async () => (await w.owner.post('/users/@me/channels', { recipients: [w.member.id, (await w.guest()).id] })).id;
     w.banned = async () => {
         const guest = await w.guest();
@@ -91,6 +101,10 @@ const table = {
         const guest = await w.enrolled();
         return w.finish('backup', guest, guest.codes[0]);
     }],
+    'POST /auth/verify': [z.object({ user_id: z.string() }), async (w) => w.hub.request('POST', '/auth/verify', { body: { token: await w.mailed(1) } })],
+    'POST /auth/verify/resend': [EMPTY, (w) => w.owner.request('POST', '/auth/verify/resend')],
+    'POST /auth/forgot': [EMPTY, (w) => w.hub.request('POST', '/auth/forgot', { body: { login: w.owner.username } })],
+    'POST /auth/reset': [OURS, async (w) => w.hub.request('POST', '/auth/reset', { body: { token: await w.mailed(2), password: PASSWORD } })],
     'GET /users/@me': [spec.UserPIIResponseSchema, (w) => w.owner.request('GET', '/users/@me')],
     'PATCH /users/@me': [spec.UserPIIResponseSchema, (w) => w.owner.request('PATCH', '/users/@me', { body: { global_name: 'Anna' } })],
     'GET /users/{user_id}': [spec.UserResponseSchema, (w) => w.member.request('GET', `/users/${w.owner.id}`)],

@@ -41,6 +41,7 @@ export const PASSWORD_WRONG = [400, 50018];
 export const NOT_ENROLLED = [400, 60002];
 export const FACTOR_NEEDED = [403, 60003];
 export const BAD_TICKET = [400, 60006];
+export const MAIL_OFF = [400, 40006];
 export const BAD_TOKEN = [401, 50027];
 
 // What an id in the path answers when it is another guild's, and when nobody has it or another kind of object.
@@ -95,6 +96,11 @@ export const table = {
     'POST /users/@me/mfa/codes-verification': { ...all(NOT_ENROLLED), body: { key: '000000', nonce: 'x', regenerate: true } },
     'POST /auth/mfa/totp': { ...all(BAD_TICKET), none: BAD_TICKET, body: { ticket: 'x', code: '000000' } },
     'POST /auth/mfa/backup': { ...all(BAD_TICKET), none: BAD_TICKET, body: { ticket: 'x', code: '000000' } },
+    // No mail is sent here; the tokens of mails are nobody's.
+    'POST /auth/verify': { ...all(FORM), none: FORM, body: { token: 'x' } },
+    'POST /auth/verify/resend': all(MAIL_OFF),
+    'POST /auth/forgot': { ...all(MAIL_OFF), none: MAIL_OFF, body: (s) => ({ login: s.owner.username }) },
+    'POST /auth/reset': { ...all(FORM), none: FORM, body: (s) => ({ token: 'x', password: s.PASSWORD }) },
     'GET /users/@me': everybody,
     'PATCH /users/@me': { ...everybody, body: { global_name: 'Somebody' } },
     'GET /users/{user_id}': { ...everybody, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },

@@ -15,7 +15,7 @@ my %labels_made = (
     hubbub_rpc_seconds         => 'method, service',
 );
 my %told_by = ('services/gateway' => 'gateway', 'services/presence' => 'presence', 'services/media' => 'media',
-    'services/chat' => 'chat', 'lib/db' => 'chat', 'lib/bus' => 'chat, gateway, presence', 'lib/rpc' => 'all', 'lib/base' => 'all');
+    'services/chat' => 'chat', 'lib/db' => 'chat', 'lib/mail' => 'chat', 'lib/bus' => 'chat, gateway, presence', 'lib/rpc' => 'all', 'lib/base' => 'all');
 my %metrics;
 
 sub add {

@@ -139,6 +139,26 @@ static void check_certificates(struct doctor *d)
         doctor_report(d, FINDING_OK, "certificates between services", "right for %d days", c->days_left);
 }
 
+/* ---- Mail -------------------------------------------------------------------------------------------------------------- */
+
+static void check_mail(struct doctor *d)
+{
+    char output[LINE_MAX_BYTES], *program = instance_program(&d->instance, "chat");
+    unsigned chat = 0;
+    while (strcmp(services_kind(chat), "chat"))
+        chat++;
+    char **env = services_environment(&d->instance, chat, "host=/none", "unix:///none"); /* neither is connected to */
+    if (!program) {
+        doctor_report(d, FINDING_FAIL, "mail", "the program chat is missing");
+        return;
+    }
+    if (doctor_run((char *[]){program, "--check-mail", NULL}, env, output, sizeof output) == 0)
+        doctor_report(d, FINDING_OK, "mail", "%s", output);
+    else
+        doctor_report(d, FINDING_FAIL, "mail", "%s; check HUBBUB_SMTP_URL, _USER, _PASSWORD, _TLS and _CA", output);
+    free(program);
+}
+
 /* ---- Processes --------------------------------------------------------------------------------------------------------- */
 
 static int is_pid_file(const struct dirent *e)
@@ -280,6 +300,7 @@ int doctor_main(int argc, char **argv)
     doctor_check_disks(&d);
     doctor_check_postgres(&d);
     doctor_check_redis(&d);
+    check_mail(&d);
     check_processes(&d);
     printf("%u ok, %u to look at, %u failed\n", d.count[FINDING_OK], d.count[FINDING_WARN], d.count[FINDING_FAIL]);
     return d.count[FINDING_FAIL] ? 1 : 0;

@@ -97,6 +97,9 @@ enum ratelimit_class ratelimit_class_of(const struct wire_route *route)
         {"hubbub.v1.Accounts.EditMe", RATELIMIT_ACCOUNT},  {"hubbub.v1.Accounts.SignUp", RATELIMIT_REGISTER},
         {"hubbub.v1.Accounts.Login", RATELIMIT_LOGIN},
         {"hubbub.v1.SecondFactor.FinishLogin", RATELIMIT_LOGIN},
+        {"hubbub.v1.Emails.Forgot", RATELIMIT_LOGIN},
+        {"hubbub.v1.Emails.Verify", RATELIMIT_LOGIN},
+        {"hubbub.v1.Emails.Reset", RATELIMIT_LOGIN},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (!strcmp(rows[i].bucket, route->bucket))
