@@ -15,7 +15,7 @@ START_TEST(unset_fields_follow_their_rule)
     WRITE(&b, hubbub__v1__channel, &c);
     expect_json(&b,
                 "{'id':'0','type':0,'position':0,'permission_overwrites':[],'parent_id':null,'topic':null,'nsfw':false,"
-                "'last_message_id':null,'rtc_region':null,'flags':0,'last_pin_timestamp':null}");
+                "'last_message_id':null,'rtc_region':null,'flags':0,'last_pin_timestamp':null,'icon':null}");
 }
 END_TEST
 
@@ -46,7 +46,8 @@ START_TEST(set_fields_come_in_the_order_of_their_numbers)
             "{'id':'9223372036854775807','type':1,'allow':'18446744073709551615','deny':'0'},"
             "{'id':'9223372036854775807','type':1,'allow':'18446744073709551615','deny':'0'}],"
             "'parent_id':'0','topic':null,'nsfw':true,'last_message_id':null,'bitrate':-2147483648,'rtc_region':null,"
-            "'flags':18446744073709551615,'last_pin_timestamp':'2026-11-24T01:02:03.456000+00:00'}");
+            "'flags':18446744073709551615,'last_pin_timestamp':'2026-11-24T01:02:03.456000+00:00',"
+            "'icon':null}");
 }
 END_TEST
 
