@@ -61,7 +61,7 @@ test('a Hubbub that runs: nothing fails, every process is seen, exit status 0', 
 
 test('a wrong value: the line of the service that refuses it', () => {
     const d = doctor({ HUBBUB_REGISTRATION: 'opne' });
-    assert.deepEqual(d.failed, ['configuration of chat']);
+    assert.deepEqual(d.failed, ['configuration of chat', 'mail']); // it is chat that tries the mail
     assert.equal(d.code, 1);
     says(d, 'configuration of chat', 'fail', /HUBBUB_REGISTRATION=opne: one of open\|invite\|closed is needed/);
     const own = doctor({ HUBBUB_LISTEN: 'nowhere' });

@@ -205,7 +205,7 @@ describe('discord.js', () => {
             assert.equal(sent.channel.type, ChannelType.DM);
             await listening.event('CHANNEL_CREATE', (d) => d.id === sent.channelId && d.recipients[0].bot);
             await listening.message('good morning');
-            const collected = sent.channel.awaitMessages({ max: 1, time: 10_000, errors: ['time'] });
+            const collected = sent.channel.awaitMessages({ filter: (m) => m.author.id === carl.id, max: 1, time: 10_000, errors: ['time'] });
             await carl.say(sent.channelId, 'to you too');
             assert.equal((await collected).first().content, 'to you too');
             const reacted = once(bot, Events.MessageReactionAdd, { signal: AbortSignal.timeout(10_000) });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { routes, withHubbub } from '../e2e/harness.js';
+import { png, uri } from '../e2e/pictures.js';
 import { people, scene } from './scene.js';
 
 const up = withHubbub({ before, after });
@@ -34,6 +35,8 @@ const bodies = {
     'PUT /guilds/{guild_id}/bans/{user_id}': {},
     'POST /guilds/{guild_id}/bulk-ban': (s) => ({ user_ids: [s.target.id] }),
     'POST /guilds/{guild_id}/prune': { days: 1 },
+    'POST /guilds/{guild_id}/emojis': { name: 'new', image: uri(png(2, 2)) },
+    'PATCH /guilds/{guild_id}/emojis/{emoji_id}': { name: 'renamed' },
     'POST /channels/{channel_id}/followers': (s) => ({ webhook_channel_id: s.channel }),
     'POST /channels/{channel_id}/webhooks': { name: 'new' },
     'PATCH /webhooks/{webhook_id}': { name: 'renamed' },
