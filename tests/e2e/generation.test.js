@@ -46,7 +46,8 @@ class Postgres {
         this.start();
         if (promote) this.run('pg_ctl', '-D', this.data, '-w', 'promote');
     }
-    timeline() { return Number(this.run('psql', '-XAtq', '-d', this.url, '-c', 'SELECT timeline_id FROM pg_control_checkpoint()')); }
+    // As the services see it: the control file follows a promotion only with the next checkpoint.
+    timeline() { return Number.parseInt(this.run('psql', '-XAtq', '-d', this.url, '-c', 'SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)'), 16); }
     finish() {
         try {
             this.run('pg_ctl', '-D', this.data, '-m', 'immediate', 'stop');

@@ -18,6 +18,9 @@ const WITHOUT = new Set(['POST /guilds', 'DELETE /guilds/{guild_id}', 'POST /gui
 const isOther = ({ path }) => path.includes('/reactions') || path.startsWith('/users/@me/') || /^\/webhooks\/\{webhook_id\}\/\{webhook_token\}(\/|$)/.test(path);
 const mutates = (r) => r.verb !== 'GET' && /\{(guild_id|channel_id|webhook_id|code)\}/.test(r.path) && !(r.verb === 'POST' && r.path === '/invites/{code}');
 
+const image = uri(png(2, 2));
+const newEmoji = async (s) => ({ emoji_id: (await s.owner.post(`/guilds/${s.guild}/emojis`, { name: 'extra', image })).id });
+
 // What is sent; the rest is the scene's own.
 const bodies = {
     'PATCH /guilds/{guild_id}': { description: 'why not' },
@@ -35,13 +38,14 @@ const bodies = {
     'PUT /guilds/{guild_id}/bans/{user_id}': {},
     'POST /guilds/{guild_id}/bulk-ban': (s) => ({ user_ids: [s.target.id] }),
     'POST /guilds/{guild_id}/prune': { days: 1 },
-    'POST /guilds/{guild_id}/emojis': { name: 'new', image: uri(png(2, 2)) },
+    'POST /guilds/{guild_id}/mfa': { level: 1 },
+    'POST /guilds/{guild_id}/emojis': { name: 'new', image },
     'PATCH /guilds/{guild_id}/emojis/{emoji_id}': { name: 'renamed' },
     'POST /channels/{channel_id}/followers': (s) => ({ webhook_channel_id: s.channel }),
     'POST /channels/{channel_id}/webhooks': { name: 'new' },
     'PATCH /webhooks/{webhook_id}': { name: 'renamed' },
 };
-// Where the usual ids are not those to act on, and what must be so first.
+// Where the usual ids are not those to act on, what must be so first, and what is taken back at last.
 const special = {
     'PUT /guilds/{guild_id}/members/{user_id}/roles/{role_id}': { path: (s) => ({ role_id: s.spareRole }) },
     'DELETE /guilds/{guild_id}/bans/{user_id}': { path: (s) => ({ user_id: s.banned.id }) },
@@ -49,6 +53,12 @@ const special = {
     'DELETE /channels/{channel_id}/messages/{message_id}': { first: async (s) => ({ message_id: (await s.target.say(s.channel, 'of another')).id }) },
     'DELETE /channels/{channel_id}/messages/pins/{message_id}': { first: (s) => s.owner.put(`/channels/${s.channel}/messages/pins/${s.message}`) },
     'DELETE /channels/{channel_id}/pins/{message_id}': { first: (s) => s.owner.put(`/channels/${s.channel}/messages/pins/${s.message}`) },
+    'PATCH /guilds/{guild_id}/emojis/{emoji_id}': { first: newEmoji },
+    'DELETE /guilds/{guild_id}/emojis/{emoji_id}': { first: newEmoji },
+    'POST /guilds/{guild_id}/mfa': {
+        first: (s) => void s.hub.psql(`UPDATE users SET mfa = true WHERE id = ${s.owner.id}`),
+        last: (s) => void s.hub.psql(`UPDATE guilds SET mfa_level = 0 WHERE id = ${s.guild}; UPDATE users SET mfa = false WHERE id = ${s.owner.id}`),
+    },
     'POST /guilds/{guild_id}/prune': {
         first: async (s) => {
             await s.owner.delete(`/guilds/${s.guild}/members/${s.target.id}/roles/${s.role}`);
@@ -79,6 +89,7 @@ test('every change of a guild has its reason in the audit log, or is known to ha
             const { audit_log_entries } = await s.owner.get(`/guilds/${s.guild}/audit-logs?limit=20`);
             assert.ok(audit_log_entries.some((e) => e.reason === reason), 'the reason stands in no entry');
             assert.ok(audit_log_entries.filter((e) => e.reason).every((e) => e.reason === reason));
+            await special[name]?.last?.(s);
             await s.end();
         });
     }
