@@ -74,7 +74,7 @@ void feed_store_destroy(struct feed_store *s)
 
 /* ---- The digest -------------------------------------------------------------------------------------------------- */
 
-/* Row 0: the token and whether the asked one is lapsed. */
+/* Row 0: when the server started, the token, and whether the asked one is lapsed. */
 static status ask(struct flight *f, struct db_pool *pool, int64_t deadline_ms)
 {
     DB_LEASED struct db *d = NULL;
@@ -84,7 +84,8 @@ static status ask(struct flight *f, struct db_pool *pool, int64_t deadline_ms)
     metric_add(&digests_total, 1);
     f->generation = db_generation(d);
     return db_run(d, f->arena, deadline_ms, &f->rows,
-                  "SELECT 0, 0, pg_snapshot_xmin(pg_current_snapshot())::text, EXISTS (SELECT FROM feed_truncations "
+                  "SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint, 0, "
+                  "pg_snapshot_xmin(pg_current_snapshot())::text, EXISTS (SELECT FROM feed_truncations "
                   "WHERE xid >= $1::text::xid8)"
                   " UNION ALL SELECT * FROM (SELECT scope_id, max(seq), NULL, NULL::boolean FROM feed_entries WHERE "
                   "xid >= $1::text::xid8 GROUP BY 1) e",
@@ -122,6 +123,7 @@ static void copy_heads(struct call *c, const struct flight *f, Hubbub__V1__Heads
     ret->generation = chat_generation(a, f->generation);
     PB_SET(ret, token, db_u64(f->rows, 0, 2));
     PB_SET(ret, lapsed, db_bool(f->rows, 0, 3));
+    PB_SET(ret, started_at, db_i64(f->rows, 0, 0));
     ret->n_heads = db_count(f->rows) - 1;
     ret->heads = ARENA_ARRAY(a, Hubbub__V1__Head *, ret->n_heads);
     for (unsigned i = 0; i < ret->n_heads; i++) {

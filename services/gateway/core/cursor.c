@@ -632,9 +632,19 @@ static void suspect(struct hub *h, struct scope *s)
         scope_arm(h, s, (int64_t)hub_random_below(h, 50));
 }
 
-/* back: the database's counter went back. So may a head; that is what files that were copied back look like, for they
- * are of the same generation. Another chat may have answered from a moment ago, so it is no more than a suspicion. */
-static void fold_heads(struct hub *h, const Hubbub__V1__HeadsResponse *r, bool back)
+/* From what was applied, every scope is read: what is missing there is found by that. */
+static void suspect_all(struct hub *h)
+{
+    struct scope *s, *next;
+    HASH_ITER(hh, h->scopes, s, next)
+    {
+        suspect(h, s);
+    }
+}
+
+/* Files that were copied back are of the same generation. They show by a head that went back, and by what went_back
+ * asks; another chat may have answered from a moment ago, so it is no more than a suspicion. */
+static void fold_heads(struct hub *h, const Hubbub__V1__HeadsResponse *r)
 {
     for (size_t i = 0; i < r->n_heads; i++) {
         struct scope *s = scope_find(h, r->heads[i]->scope_id);
@@ -645,10 +655,12 @@ static void fold_heads(struct hub *h, const Hubbub__V1__HeadsResponse *r, bool b
         s->digested = r->heads[i]->seq;
         scope_know(h, s, r->heads[i]->seq, (int64_t)hub_random_below(h, 50));
     }
-    struct scope *s, *next;
-    if (r->lapsed || back)
-        HASH_ITER(hh, h->scopes, s, next)
-    suspect(h, s);
+}
+
+/* The counter of transactions is lower, or the server is another one since: it may have passed the old number again. */
+static bool went_back(const struct hub *h, const struct ticket *t, const Hubbub__V1__HeadsResponse *r)
+{
+    return r->token < t->token || (h->database_started_at && h->database_started_at != r->started_at);
 }
 
 static void answer_heads(struct hub *h, const struct ticket *t, const Hubbub__V1__HeadsResponse *r)
@@ -666,9 +678,11 @@ static void answer_heads(struct hub *h, const struct ticket *t, const Hubbub__V1
         h->has_token = true;
         return;
     }
-    bool back = r->token < t->token;
-    fold_heads(h, r, back);
-    if (h->has_token && (back ? r->token < h->token : t->token <= h->token && r->token > h->token))
+    if (r->lapsed || went_back(h, t, r))
+        suspect_all(h);
+    h->database_started_at = r->started_at;
+    fold_heads(h, r);
+    if (h->has_token && (r->token < t->token ? r->token < h->token : t->token <= h->token && r->token > h->token))
         h->token = r->token;
 }
 

@@ -299,6 +299,14 @@ START_TEST(numbers_that_went_back_void_everything)
     fake_message(w, 0, 0, 1);
     fake_run(w, 2500);
     ck_assert_uint_eq(fake_count_op(c, 9), 1);
+    /* ... and when nobody writes to that feed again */
+    c = fake_open(w, 0);
+    fake_message(w, 0, 0, 1);
+    fake_run(w, 2500);
+    w->guilds[0].feed.head--;
+    w->database_started_at++;
+    fake_run(w, 2500);
+    ck_assert_uint_eq(fake_count_op(c, 9), 1);
 }
 END_TEST
 

@@ -679,6 +679,7 @@ static status answer_heads(struct fake_world *w, const struct fake_question *q, 
     Hubbub__V1__HeadsResponse *r = PB_NEW(a, Hubbub__V1__HeadsResponse, hubbub__v1__heads_response);
     r->generation = make_generation(w, a);
     PB_SET(r, token, xmin(w));
+    PB_SET(r, started_at, w->database_started_at);
     r->heads = ARENA_ARRAY(a, Hubbub__V1__Head *, FAKE_GUILDS + FAKE_USERS + FAKE_DIRECTS);
     for (unsigned i = 0; q->flag && i < FAKE_GUILDS; i++)
         add_head(r, &w->guilds[i].feed, q->a, a);
@@ -1382,6 +1383,7 @@ struct fake_world *fake_create(uint64_t seed)
     w->system_id = 7;
     w->timeline = 1;
     w->next_xid = 100;
+    w->database_started_at = 1;
     w->last_channel = 1000;
     w->read_limit = 200;
     lay_out(w);

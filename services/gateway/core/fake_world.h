@@ -140,6 +140,7 @@ struct fake_world {
     int64_t now;
     uint64_t random_state;
     uint64_t system_id, next_xid, truncated_xid;
+    int64_t database_started_at;
     uint32_t timeline;
     uint64_t running[64]; /* xids of transactions that have not committed */
     unsigned n_running;

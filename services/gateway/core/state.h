@@ -320,6 +320,7 @@ struct hub {
     bool has_generation, has_token, bus_up, digest_wanted;
     uint64_t system_id, token;
     uint32_t timeline;
+    int64_t database_started_at; /* as the last digest told; 0: none yet */
     int64_t digest_at, digest_asked_at;
 
     bool draining;
