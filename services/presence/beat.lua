@@ -27,6 +27,20 @@ local function changed(user)
     redis.call('ZADD', 'presence:changed', 'NX', now + settle, user)
 end
 
+-- What a session is shown in no more: it may be again before anybody looks, and has forgotten what it was told.
+local function note_left(key, was, is)
+    local left = {}
+    for guild in string.gmatch(was, 'u?%d+') do
+        left[guild] = true
+    end
+    for guild in string.gmatch(is, 'u?%d+') do
+        left[guild] = nil
+    end
+    for guild in pairs(left) do
+        redis.call('HSET', key, 'left', (redis.call('HGET', key, 'left') or '') .. guild .. ',')
+    end
+end
+
 for i = 4, #ARGV, 7 do
     local user, session = ARGV[i], gateway .. '/' .. ARGV[i + 1]
     local key, field, due = 'presence:' .. user, '@' .. session, user .. ' ' .. session
@@ -40,6 +54,7 @@ for i = 4, #ARGV, 7 do
         wiped = 1 -- only alive, but unknown here
     else
         local row = old and cmsgpack.unpack(old) or {'', 'desktop', '', '[]'}
+        local was = row[3]
         for j = 1, 4 do
             local value = ARGV[i + 2 + j]
             if value ~= '' then
@@ -52,6 +67,7 @@ for i = 4, #ARGV, 7 do
         local new = cmsgpack.pack(row)
         if new ~= old then
             redis.call('HSET', key, field, new)
+            note_left(key, was, row[3])
             changed(user)
         elseif ARGV[i + 5] ~= '' then
             -- Said anew, and the same: a guild was left and joined again in between, and has forgotten what it was told.

@@ -2,7 +2,8 @@
 -- differs from what was shown before. ARGV: the most users to take.
 -- Returns {taken, {user, status, desktop, mobile, web, activities, {guild...}, {session, status, client, activities...}}...}:
 -- the guilds to tell (a friend as u and the id), and the user's own sessions, which the user is told of whatever others see.
--- In presence:{user}: status, desktop, mobile, web, activities and guilds are what was shown last, and where.
+-- In presence:{user}: status, desktop, mobile, web, activities and guilds are what was shown last, and where; left: where a session
+-- was shown and then was not, since.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local rank = {online = 3, idle = 2, dnd = 1}
@@ -64,6 +65,9 @@ local function settle(user)
     for guild in string.gmatch(stored.guilds or '', 'u?%d+') do
         told[guild] = true
     end
+    for guild in string.gmatch(stored.left or '', 'u?%d+') do
+        told[guild] = guilds[guild] == nil and told[guild] or nil
+    end
     for guild in pairs(guilds) do
         list[#list + 1] = guild
         if differs or (not told[guild] and now_shown.status ~= 'offline') then
@@ -78,7 +82,7 @@ local function settle(user)
     if #sessions == 0 then
         redis.call('DEL', key)
     else
-        redis.call('HDEL', key, 'forgotten')
+        redis.call('HDEL', key, 'forgotten', 'left')
         redis.call('HSET', key, 'status', now_shown.status, 'desktop', now_shown.desktop, 'mobile', now_shown.mobile,
             'web', now_shown.web, 'activities', now_shown.activities, 'guilds', table.concat(list, ','))
     end

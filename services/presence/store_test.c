@@ -174,6 +174,10 @@ START_TEST(a_guild_that_was_left_and_joined_again_is_told_anew)
     expect_told(5, "online d=online m= w= [] 12");
     BEAT(5, "a");
     expect_silence();
+    BEAT(5, "a", .guilds = "0"); /* the leaving and the coming back, each told by a beat */
+    BEAT(5, "a", .guilds = "12");
+    expect_told(5, "online d=online m= w= [] 12");
+    expect_silence();
 }
 END_TEST
 
