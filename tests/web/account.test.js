@@ -135,7 +135,8 @@ describe('an account', () => {
         await section('Profile');
         await section('Account');
         await form.getByLabel('Code').fill(codeOf(secret, 1));
-        await form.getByRole('button', { name: 'Turn off' }).click();
+        // All tokens end, and the page goes on with the new one: what is asked before would be refused.
+        await Promise.all([lou.page.waitForEvent('websocket'), form.getByRole('button', { name: 'Turn off' }).click()]);
         await form.getByRole('button', { name: 'Turn on' }).waitFor();
         await lou.page.getByRole('button', { name: 'Close', exact: true }).click();
     });

@@ -27,6 +27,8 @@ export class Gateway {
     private failures = 0;
     private status: 'online' | 'idle' | 'dnd' | 'invisible' = 'online';
     private activities: object[] = [];
+    private live = false; // between READY or RESUMED and the socket's end
+    private shown = ''; // the status and activities that the session was told last
     private stopped = false;
 
     constructor(
@@ -62,6 +64,14 @@ export class Gateway {
     setStatus(status: 'online' | 'idle' | 'dnd' | 'invisible', activities: object[]): void {
         this.status = status;
         this.activities = activities;
+        this.show();
+    }
+
+    // Once: a gateway drops what comes more often than a few times in 20 s.
+    private show(): void {
+        const wanted = JSON.stringify([this.status, this.activities]);
+        if (!this.live || wanted === this.shown) return;
+        this.shown = wanted;
         this.send(Op.Presence, this.presence());
     }
 
@@ -97,6 +107,7 @@ export class Gateway {
 
     private drop(code: number): void {
         clearTimeout(this.beat);
+        this.live = false;
         const socket = this.socket;
         this.socket = null;
         this.reader?.end();
@@ -131,6 +142,7 @@ export class Gateway {
         if (this.session) this.send(Op.Resume, { token: this.token, session_id: this.session, seq: this.seq });
         else {
             const properties = { os: navigator.platform || 'unknown', browser: 'Hubbub Web', device: '' };
+            this.shown = JSON.stringify([this.status, this.activities]);
             this.send(Op.Identify, { token: this.token, properties, large_threshold: 250, presence: this.presence() });
         }
     }
@@ -180,6 +192,8 @@ export class Gateway {
         if (name === 'READY') this.session = (data as { session_id: string }).session_id;
         if (name === 'READY' || name === 'RESUMED') {
             this.failures = 0;
+            this.live = true;
+            this.show(); // what was chosen meanwhile
             this.events.onState('live');
         }
         this.events.onEvent(name, data);

@@ -25,7 +25,7 @@ function connect(value: string): void {
     gateway = new Gateway(value, {
         onEvent(name, data) {
             dispatch(name, data);
-            if (name === 'READY') tellStatus(); // the settings that came with it may say another
+            if (name === 'READY' || name === 'USER_SETTINGS_UPDATE') tellStatus(); // it may say another, chosen elsewhere
         },
         onState(state, at) {
             gatewayState.value = state;
