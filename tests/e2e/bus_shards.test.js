@@ -59,13 +59,18 @@ async function send(world, socket, channel, content, readBack = false) {
 }
 
 test('each channel has its Redis; one that dies takes only its own messages to the digest', { timeout: 120_000 }, async () => {
-    const world = await hub.guild(1), channels = [];
+    const world = await hub.guild(2), channels = [];
     for (let i = 0; channels[0] === undefined || channels[1] === undefined; i++) {
         const { id } = await world.owner.post(`/guilds/${world.guild}/channels`, { name: `shard-${i}` });
         channels[shardOf(id)] ??= id;
     }
-    const socket = await world.members[0].connect({ gateway: 1 });
-    await socket.event('GUILD_CREATE');
+    // Presence comes by the bus too, a moment later: when both have heard of each other it is not counted with a message.
+    const [member, witness] = world.members;
+    const sees = async (s, other) => s.event('PRESENCE_UPDATE', (d) => d.user.id === other.id);
+    const watching = await witness.connect({ gateway: 1 });
+    await watching.event('SESSIONS_REPLACE');
+    const socket = await member.connect({ gateway: 1 });
+    await Promise.all([sees(watching, member), socket.event('SESSIONS_REPLACE')]);
     // A gateway that just loaded the guild may not have its topics yet: the first ones may come either way.
     for (const i of [0, 1]) await until(`the bus carries ${i}`, async () => (await send(world, socket, channels[i], `first ${i} ${Date.now()}`)) > 0);
     for (const i of [0, 1]) assert.equal(await send(world, socket, channels[i], `both ${i}`), 1);
@@ -81,5 +86,5 @@ test('each channel has its Redis; one that dies takes only its own messages to t
     await start(1);
     await until('the bus carries it again', async () => (await send(world, socket, channels[1], `again ${Date.now()}`)) > 0, 20_000);
     assert.deepEqual((await world.owner.history(channels[1])).map((m) => m.content), socket.dispatched('MESSAGE_CREATE').filter((m) => m.channel_id === channels[1]).map((m) => m.content));
-    await socket.close();
+    for (const s of [socket, watching]) await s.close();
 });
