@@ -142,7 +142,7 @@ test('eris with an erlpack logs in, hears and loses its socket', { timeout: 60_0
 test("Python's zstandard decompresses message by message, as discord.py has it", { timeout: 60_000 }, async (t) => {
     const { hub } = up, world = await hub.guild(), account = await hub.bot(world.owner, { guild: world.guild });
     const said = Array.from({ length: 60 }, (_, i) => `${i} ${'aaaa'.repeat(i)} ä`);
-    const child = spawn('/usr/bin/python3', [join(here, 'zstd_client.py'), `ws://127.0.0.1:${hub.port}/?v=10&encoding=json&compress=zstd-stream`, account.secret, String(said.length)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('/usr/bin/python3', [join(here, 'stream_client.py'), `ws://127.0.0.1:${hub.port}/?v=10&encoding=json&compress=zstd-stream`, account.secret, String(said.length)], { stdio: ['ignore', 'pipe', 'pipe'] });
     t.after(() => child.kill('SIGKILL'));
     const lines = [];
     let errors = '';
