@@ -6,14 +6,13 @@
  * below it may have missed entries and is told so (lapsed). TRUNCATE wants the partition for itself for an instant; it
  * gives up after 200 ms rather than make readers queue behind it, and is tried again a minute later. */
 #include "services/chat/janitor.h"
+#include "lib/base/background.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "services/chat/audit.h"
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LOCK_KEY = 0x68756202, ROUND_MS = 60000, STEP_MS = 10000, KEYS_AT_ONCE = 5000 };
 
@@ -23,10 +22,7 @@ static struct metric keys_total = METRIC_COUNTER("hubbub_send_keys_removed_total
 
 struct janitor {
     struct db_pool *pool;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t stop;
-    bool stopping;
+    struct background thread;
 };
 
 #define TRUNCATE_SLOT(n)                                                                                               \
@@ -77,65 +73,55 @@ static status truncate_due(struct db *d, struct arena *a, int *ret_slot)
     return st;
 }
 
-/* In chunks, so that no transaction is long. */
+/* In chunks, so that no transaction is long. $1 of the statement: number; $2: how many rows at the most. */
+static status remove_rows(struct db *d, struct arena *a, const char *sql, int64_t number, uint64_t *ret_removed)
+{
+    struct db_rows *r;
+    *ret_removed = 0;
+    do {
+        status st = db_run(d, a, step_deadline(), &r, sql, DB_I64(number), DB_I64(KEYS_AT_ONCE));
+        if (st != ST_OK)
+            return st;
+        *ret_removed += db_affected(r);
+    } while (db_affected(r) == KEYS_AT_ONCE);
+    return ST_OK;
+}
+
 static status remove_keys(struct db *d, struct arena *a, int slot)
 {
-    struct db_rows *r;
-    do {
-        status st = db_run(
-            d, a, step_deadline(), &r,
-            "DELETE FROM send_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM send_keys WHERE slot = $1 LIMIT $2))",
-            DB_I64(slot), DB_I64(KEYS_AT_ONCE));
-        if (st != ST_OK)
-            return st;
-        metric_add(&keys_total, db_affected(r));
-    } while (db_affected(r) == KEYS_AT_ONCE);
-    return ST_OK;
+    uint64_t removed;
+    status st = remove_rows(d, a, "DELETE FROM send_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM send_keys WHERE slot "
+                                  "= $1 LIMIT $2))",
+                            slot, &removed);
+    metric_add(&keys_total, (int64_t)removed);
+    return st;
 }
 
-/* Slow mode is six hours at most. */
-static status forget_sends(struct db *d, struct arena *a)
-{
-    struct db_rows *r;
-    do {
-        status st = db_run(d, a, step_deadline(), &r,
-                           "DELETE FROM last_sends WHERE ctid = ANY (ARRAY(SELECT ctid FROM last_sends WHERE at < "
-                           "clock_timestamp() - interval '6 hours' LIMIT $1))",
-                           DB_I64(KEYS_AT_ONCE));
-        if (st != ST_OK)
-            return st;
-    } while (db_affected(r) == KEYS_AT_ONCE);
-    return ST_OK;
-}
+/* What is of no use after a time. */
+static const struct {
+    const char *sql;
+    int64_t number;
+} old_rows[] = {
+    /* Slow mode is six hours at most. */
+    {"DELETE FROM last_sends WHERE ctid = ANY (ARRAY(SELECT ctid FROM last_sends WHERE at < clock_timestamp() - "
+     "make_interval(hours => $1::bigint::int) LIMIT $2))",
+     6},
+    /* Their ids tell when they were made. */
+    {"DELETE FROM audit_log WHERE ctid = ANY (ARRAY(SELECT ctid FROM audit_log WHERE id < ((extract(epoch FROM "
+     "clock_timestamp()) * 1000)::bigint - 1420070400000 - $1::bigint * 86400000) << 22 LIMIT $2))",
+     AUDIT_DAYS},
+    {"DELETE FROM tickets WHERE hash = ANY (ARRAY(SELECT hash FROM tickets WHERE expires_at < clock_timestamp() - "
+     "make_interval(secs => $1::bigint) LIMIT $2))",
+     0},
+};
 
-/* Entries of the audit log are kept for AUDIT_DAYS; their ids tell when they were made. */
-static status forget_audit(struct db *d, struct arena *a)
+static status remove_old(struct db *d, struct arena *a)
 {
-    struct db_rows *r;
-    do {
-        status st = db_run(d, a, step_deadline(), &r,
-                           "DELETE FROM audit_log WHERE ctid = ANY (ARRAY(SELECT ctid FROM audit_log WHERE id < "
-                           "((extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1420070400000 - $1::bigint * "
-                           "86400000) << 22 LIMIT $2))",
-                           DB_I64(AUDIT_DAYS), DB_I64(KEYS_AT_ONCE));
-        if (st != ST_OK)
-            return st;
-    } while (db_affected(r) == KEYS_AT_ONCE);
-    return ST_OK;
-}
-
-static status forget_tickets(struct db *d, struct arena *a)
-{
-    struct db_rows *r;
-    do {
-        status st = db_run(d, a, step_deadline(), &r,
-                           "DELETE FROM tickets WHERE hash = ANY (ARRAY(SELECT hash FROM tickets WHERE expires_at < "
-                           "clock_timestamp() LIMIT $1))",
-                           DB_I64(KEYS_AT_ONCE));
-        if (st != ST_OK)
-            return st;
-    } while (db_affected(r) == KEYS_AT_ONCE);
-    return ST_OK;
+    uint64_t removed;
+    status st = ST_OK;
+    for (size_t i = 0; st == ST_OK && i < sizeof old_rows / sizeof *old_rows; i++)
+        st = remove_rows(d, a, old_rows[i].sql, old_rows[i].number, &removed);
+    return st;
 }
 
 status janitor_round(struct db_pool *pool)
@@ -150,33 +136,20 @@ status janitor_round(struct db_pool *pool)
     if (st == ST_OK)
         st = remove_keys(d, a, slot);
     if (st == ST_OK)
-        st = forget_sends(d, a);
-    if (st == ST_OK)
-        st = forget_audit(d, a);
-    if (st == ST_OK)
-        st = forget_tickets(d, a);
+        st = remove_old(d, a);
     if (st == ST_INTERNAL)
         log_warn("janitor failed", LOG_S("sqlstate", db_sqlstate(d)), LOG_S("error", db_error_text(d)));
     arena_destroy(a);
     return st;
 }
 
-static void *run_janitor(void *user)
+static void run(void *user)
 {
     struct janitor *j = user;
-    pthread_mutex_lock(&j->mutex);
-    while (!j->stopping) {
-        pthread_mutex_unlock(&j->mutex);
-        status st = janitor_round(j->pool);
-        pthread_mutex_lock(&j->mutex);
-        struct timespec at;
-        clock_gettime(CLOCK_REALTIME, &at);
-        at.tv_sec += (st == ST_OK ? ROUND_MS : ROUND_MS / 6) / 1000;
-        if (!j->stopping)
-            pthread_cond_timedwait(&j->stop, &j->mutex, &at);
-    }
-    pthread_mutex_unlock(&j->mutex);
-    return NULL;
+    status st;
+    do
+        st = janitor_round(j->pool);
+    while (background_rest(&j->thread, st == ST_OK ? ROUND_MS : ROUND_MS / 6));
 }
 
 struct janitor *janitor_create(struct db_pool *pool)
@@ -185,12 +158,9 @@ struct janitor *janitor_create(struct db_pool *pool)
     if (!j)
         log_fatal("no memory for the janitor");
     j->pool = pool;
-    pthread_mutex_init(&j->mutex, NULL);
-    pthread_cond_init(&j->stop, NULL);
     metric_register(&truncations_total);
     metric_register(&keys_total);
-    if (pthread_create(&j->thread, NULL, run_janitor, j))
-        log_fatal("no thread for the janitor");
+    background_start(&j->thread, "the janitor", run, j);
     return j;
 }
 
@@ -198,12 +168,6 @@ void janitor_destroy(struct janitor *j)
 {
     if (!j)
         return;
-    pthread_mutex_lock(&j->mutex);
-    j->stopping = true;
-    pthread_cond_signal(&j->stop);
-    pthread_mutex_unlock(&j->mutex);
-    pthread_join(j->thread, NULL);
-    pthread_cond_destroy(&j->stop);
-    pthread_mutex_destroy(&j->mutex);
+    background_end(&j->thread);
     free(j);
 }

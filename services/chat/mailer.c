@@ -3,15 +3,14 @@
  * server is talked to but the lock, which is the connection's: when the two part, the next statement fails and another
  * process works on. */
 #include "services/chat/mailer.h"
+#include "lib/base/background.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "services/chat/outbox.h"
 #include "services/chat/tickets.h"
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LOCK_KEY = 0x68756204, STEP_MS = 10000, IDLE_MS = 500, AWAY_MS = 2000 };
 
@@ -31,10 +30,7 @@ struct mailer {
     struct db_pool *pool;
     const struct mail_config *config;
     const char *public_url;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t stop;
-    atomic_bool stopping; /* written under the mutex */
+    struct background thread;
 };
 
 /* What each kind says; PATH "": no link. */
@@ -128,7 +124,7 @@ static enum mail_result deliver(struct mailer *m, struct arena *a, const struct 
         .subject = f->subject,
         .text = arena_printf(a, f->text, m->public_url, link),
     };
-    return mail_send(m->config, &mail, &m->stopping, error);
+    return mail_send(m->config, &mail, &m->thread.ending, error);
 }
 
 static status send(struct mailer *m, struct db *d, struct arena *a, const struct db_rows *row, const struct form *f)
@@ -170,21 +166,6 @@ static status round_of(struct mailer *m, struct db *d, struct arena *a, bool *re
 /* ---- The thread ----------------------------------------------------------------------------------------------------
  */
 
-static bool wait_ms(struct mailer *m, int64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    int64_t ns = at.tv_nsec + ms % 1000 * 1000000;
-    at.tv_sec += ms / 1000 + ns / 1000000000;
-    at.tv_nsec = ns % 1000000000;
-    pthread_mutex_lock(&m->mutex);
-    if (!atomic_load(&m->stopping))
-        pthread_cond_timedwait(&m->stop, &m->mutex, &at);
-    bool go_on = !atomic_load(&m->stopping);
-    pthread_mutex_unlock(&m->mutex);
-    return go_on;
-}
-
 static status lock(struct db *d, struct arena *a)
 {
     struct db_rows *r;
@@ -219,21 +200,20 @@ static status work(struct mailer *m)
         if (st == ST_OK && !more)
             st = count_waiting(d, a);
         arena_destroy(a);
-    } while (st == ST_OK && wait_ms(m, more ? 1 : IDLE_MS));
+    } while (st == ST_OK && background_rest(&m->thread, more ? 1 : IDLE_MS));
     if (st == ST_INTERNAL)
         log_warn("the outbox failed", LOG_S("sqlstate", db_sqlstate(d)), LOG_S("error", db_error_text(d)));
     return st;
 }
 
-static void *run(void *user)
+static void run(void *user)
 {
     struct mailer *m = user;
     do {
         if (work(m) == ST_OK)
             break;
         metric_set(&waiting, 0); /* another's to tell */
-    } while (wait_ms(m, AWAY_MS));
-    return NULL;
+    } while (background_rest(&m->thread, AWAY_MS));
 }
 
 struct mailer *mailer_create(struct db_pool *pool, const struct mail_config *config, const char *public_url)
@@ -245,12 +225,9 @@ struct mailer *mailer_create(struct db_pool *pool, const struct mail_config *con
     if (!m)
         log_fatal("no memory for the mailer");
     *m = (struct mailer){.pool = pool, .config = config, .public_url = public_url};
-    pthread_mutex_init(&m->mutex, NULL);
-    pthread_cond_init(&m->stop, NULL);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         metric_register(all[i]);
-    if (pthread_create(&m->thread, NULL, run, m))
-        log_fatal("no thread for the mailer");
+    background_start(&m->thread, "the mailer", run, m);
     return m;
 }
 
@@ -258,12 +235,6 @@ void mailer_destroy(struct mailer *m)
 {
     if (!m)
         return;
-    pthread_mutex_lock(&m->mutex);
-    atomic_store(&m->stopping, true);
-    pthread_cond_signal(&m->stop);
-    pthread_mutex_unlock(&m->mutex);
-    pthread_join(m->thread, NULL);
-    pthread_cond_destroy(&m->stop);
-    pthread_mutex_destroy(&m->mutex);
+    background_end(&m->thread);
     free(m);
 }

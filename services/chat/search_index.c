@@ -1,5 +1,6 @@
 #include "services/chat/search_index.h"
 #include "hubbub/v1/feeds.pb-c.h"
+#include "lib/base/background.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -7,9 +8,7 @@
 #include "lib/wire/wire.h"
 #include "services/chat/message_rows.h"
 #include "services/chat/search_terms.h"
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { LOCK_KEY = 0x68756203, STEP_MS = 10000, CHUNK = 400, SCOPES_AT_ONCE = 64 };
 enum { IDLE_MS = 500, AWAY_MS = 2000, LOOK_AT_ALL_MS = 600000 };
@@ -22,10 +21,7 @@ static struct metric refilled_total =
 
 struct search_index {
     struct db_pool *pool;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t stop;
-    bool stopping;
+    struct background thread;
 };
 
 static int64_t step_deadline(void)
@@ -294,21 +290,6 @@ status search_index_round(struct db *d, uint64_t *token, bool all, bool *ret_mor
 
 /* ---- The thread -------------------------------------------------------------------------------------------------- */
 
-static bool wait_ms(struct search_index *s, int64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    int64_t ns = at.tv_nsec + ms % 1000 * 1000000;
-    at.tv_sec += ms / 1000 + ns / 1000000000;
-    at.tv_nsec = ns % 1000000000;
-    pthread_mutex_lock(&s->mutex);
-    if (!s->stopping)
-        pthread_cond_timedwait(&s->stop, &s->mutex, &at);
-    bool go_on = !s->stopping;
-    pthread_mutex_unlock(&s->mutex);
-    return go_on;
-}
-
 /* The lock is the connection's: whoever gets it looks at all feeds once, and again now and then. */
 static status work(struct search_index *s)
 {
@@ -319,7 +300,7 @@ static status work(struct search_index *s)
     if (st != ST_OK)
         return st;
     db_close_at_release(d);
-    for (bool more = false; st == ST_OK && wait_ms(s, more ? 1 : IDLE_MS);) {
+    for (bool more = false; st == ST_OK && background_rest(&s->thread, more ? 1 : IDLE_MS);) {
         bool all = !looked || clock_mono_ms() - looked > LOOK_AT_ALL_MS;
         st = search_index_round(d, &token, all, &more);
         if (all && !more)
@@ -330,14 +311,13 @@ static status work(struct search_index *s)
     return st;
 }
 
-static void *run(void *user)
+static void run(void *user)
 {
     struct search_index *s = user;
     do {
         if (work(s) == ST_OK)
             break;
-    } while (wait_ms(s, AWAY_MS));
-    return NULL;
+    } while (background_rest(&s->thread, AWAY_MS));
 }
 
 struct search_index *search_index_create(struct db_pool *pool)
@@ -346,13 +326,10 @@ struct search_index *search_index_create(struct db_pool *pool)
     if (!s)
         log_fatal("no memory for the search index");
     s->pool = pool;
-    pthread_mutex_init(&s->mutex, NULL);
-    pthread_cond_init(&s->stop, NULL);
     metric_register(&indexed_total);
     metric_register(&removed_total);
     metric_register(&refilled_total);
-    if (pthread_create(&s->thread, NULL, run, s))
-        log_fatal("no thread for the search index");
+    background_start(&s->thread, "the search index", run, s);
     return s;
 }
 
@@ -360,12 +337,6 @@ void search_index_destroy(struct search_index *s)
 {
     if (!s)
         return;
-    pthread_mutex_lock(&s->mutex);
-    s->stopping = true;
-    pthread_cond_signal(&s->stop);
-    pthread_mutex_unlock(&s->mutex);
-    pthread_join(s->thread, NULL);
-    pthread_cond_destroy(&s->stop);
-    pthread_mutex_destroy(&s->mutex);
+    background_end(&s->thread);
     free(s);
 }

@@ -1,11 +1,11 @@
 #include "services/media/sweeper.h"
 #include "hubbub/v1/files.hub.h"
 #include "lib/base/arena.h"
+#include "lib/base/background.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "lib/rpc/rpc.h"
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,10 +18,8 @@ struct file {
 };
 struct sweeper {
     struct sweeper_config config;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool ending, failed; /* failed: chat did not answer, the pass is given up */
+    struct background thread;
+    bool failed; /* chat did not answer, the pass is given up */
     struct file files[SWEEPER_BATCH];
     unsigned n;
 };
@@ -30,19 +28,6 @@ static struct metric swept = METRIC_COUNTER("hubbub_media_swept_files_total", "F
 static struct metric passed = METRIC_COUNTER("hubbub_media_sweeps_total", "Looks for unused files", "result=\"done\"");
 static struct metric given_up =
     METRIC_COUNTER("hubbub_media_sweeps_total", "Looks for unused files", "result=\"given up\"");
-
-/* Sleeps; true when it is to end. */
-static bool rest(struct sweeper *s, int64_t ms)
-{
-    int64_t until_ms = clock_mono_ms() + ms;
-    struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
-    pthread_mutex_lock(&s->lock);
-    while (!s->ending && !pthread_cond_timedwait(&s->wake, &s->lock, &until))
-        ;
-    bool ending = s->ending;
-    pthread_mutex_unlock(&s->lock);
-    return ending;
-}
 
 /* ---- A batch ---------------------------------------------------------------------------------------------------- */
 
@@ -111,7 +96,7 @@ static bool sweep_batch(struct sweeper *s)
     int64_t again_ms = s->config.grace_s * 1000 < SWEEPER_AGAIN_MS ? s->config.grace_s * 1000 : SWEEPER_AGAIN_MS;
     s->failed = !ask_once(s);
     if (!s->failed && s->n) {
-        if (rest(s, again_ms))
+        if (!background_rest(&s->thread, again_ms))
             return false;
         s->failed = !ask_once(s);
     }
@@ -144,33 +129,24 @@ static void sweep(struct sweeper *s)
         log_warn("files were not swept: chat does not answer", LOG_S("targets", s->config.chat_targets));
 }
 
-static void *run(void *user)
+static void run(void *user)
 {
     struct sweeper *s = user;
-    int64_t interval_ms = s->config.interval_s * 1000;
-    for (int64_t pause_ms = interval_ms < FIRST_MS ? interval_ms : FIRST_MS; !rest(s, pause_ms); pause_ms = interval_ms)
+    int64_t interval_ms = s->config.interval_s * 1000, pause_ms = interval_ms < FIRST_MS ? interval_ms : FIRST_MS;
+    for (; interval_ms && background_rest(&s->thread, pause_ms); pause_ms = interval_ms)
         sweep(s);
-    return NULL;
 }
 
 struct sweeper *sweeper_create(const struct sweeper_config *config)
 {
     struct sweeper *s = calloc(1, sizeof *s);
-    pthread_condattr_t monotonic;
     if (!s)
         log_fatal("out of memory");
     s->config = *config;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&s->lock, NULL);
     metric_register(&swept);
     metric_register(&passed);
     metric_register(&given_up);
-    s->ending = !config->interval_s;
-    if (pthread_create(&s->thread, NULL, run, s))
-        log_fatal("cannot start a thread");
+    background_start(&s->thread, "the sweeper", run, s);
     return s;
 }
 
@@ -178,12 +154,6 @@ void sweeper_destroy(struct sweeper *s)
 {
     if (!s)
         return;
-    pthread_mutex_lock(&s->lock);
-    s->ending = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
+    background_end(&s->thread);
     free(s);
 }

@@ -1,10 +1,9 @@
 #include "services/presence/teller.h"
+#include "lib/base/background.h"
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "services/presence/update.h"
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { TURN_MS = 50, TURNS_PER_SWEEP = 20, TURN_BYTES_MAX = 256 << 20 };
 
@@ -14,10 +13,7 @@ static struct metric told =
 struct teller {
     struct store *store;
     struct bus_publisher *publisher;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool stopping; /* under lock */
+    struct background thread;
 };
 
 static void tell_user(struct teller *t, const struct shown *s)
@@ -74,31 +70,14 @@ static void sweep(struct teller *t)
     arena_destroy(a);
 }
 
-/* false: time to end. */
-static bool rest(struct teller *t)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += TURN_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_mutex_lock(&t->lock);
-    while (!t->stopping && !pthread_cond_timedwait(&t->wake, &t->lock, &until))
-        continue;
-    bool go_on = !t->stopping;
-    pthread_mutex_unlock(&t->lock);
-    return go_on;
-}
-
-static void *run(void *user)
+static void run(void *user)
 {
     struct teller *t = user;
-    for (unsigned turn = 0; rest(t); turn++) {
+    for (unsigned turn = 0; background_rest(&t->thread, TURN_MS); turn++) {
         if (turn % TURNS_PER_SWEEP == 0)
             sweep(t);
         settle(t);
     }
-    return NULL;
 }
 
 struct teller *teller_create(struct store_shared *shared, struct bus_publisher *publisher)
@@ -109,14 +88,7 @@ struct teller *teller_create(struct store_shared *shared, struct bus_publisher *
     t->store = store_create(shared);
     t->publisher = publisher;
     metric_register(&told);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&t->lock, NULL);
-    if (pthread_create(&t->thread, NULL, run, t))
-        log_fatal("cannot start the teller's thread");
+    background_start(&t->thread, "the teller", run, t);
     return t;
 }
 
@@ -124,13 +96,7 @@ void teller_destroy(struct teller *t)
 {
     if (!t)
         return;
-    pthread_mutex_lock(&t->lock);
-    t->stopping = true;
-    pthread_cond_signal(&t->wake);
-    pthread_mutex_unlock(&t->lock);
-    pthread_join(t->thread, NULL);
-    pthread_cond_destroy(&t->wake);
-    pthread_mutex_destroy(&t->lock);
+    background_end(&t->thread);
     store_destroy(t->store);
     free(t);
 }
