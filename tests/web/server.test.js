@@ -96,7 +96,7 @@ describe('a server', () => {
         const panel = ida.page.getByRole('complementary', { name: 'Pinned messages' });
         await panel.getByText('shuttle 59').waitFor();
         await panel.getByRole('button', { name: 'Jump' }).click();
-        await ida.page.locator('.flash').waitFor();
+        await ida.page.locator('.flash', { hasText: 'shuttle 59' }).waitFor();
         await panel.getByRole('button', { name: 'Unpin' }).click();
         await panel.getByText('Nothing is pinned here yet.').waitFor();
         await panel.getByRole('button', { name: 'Close' }).click();

@@ -152,6 +152,7 @@ export function MessageList({ guild, channel }: { guild: Guild | undefined; chan
         if (goal) {
             anchor.current!.show(goal, 'center');
             target.value = null;
+            for (const other of document.querySelectorAll('.flash')) other.classList.remove('flash');
             goal.classList.add('flash');
             setTimeout(() => goal.classList.remove('flash'), FLASH_MS);
         } else anchor.current!.hold();
