@@ -27,6 +27,14 @@ MUTATIONS = [
     ("moved_and_killed_is_lost", "move.c", "(moved || outcome == HUB_TAKE_UNKNOWN)", "(outcome == HUB_TAKE_UNKNOWN)", "move_test"),
     # A taking that a newer one went before is confirmed all the same.
     ("any_taker_is_confirmed", "move.c", "if (x->state != SESSION_FROZEN || x->hop != r->hop)", "if (x->state != SESSION_FROZEN)", "move_test"),
+    # What a catch-up has not delivered yet is not handed over as delivered.
+    ("position_of_a_catch_up", "move.c", "if (hold->catchup)\n        return hold->catchup->after;", "", "simulation"),
+    ("ring_not_handed_over", "move.c", "    fill_ring(h, x, m);\n", "", "simulation"),
+    ("confirmed_before_it_caught_up", "move.c", "now >= x->arrival->not_before && has_caught_up(x))", "now >= x->arrival->not_before)", "simulation"),
+    ("guilds_of_the_tick_believed", "move.c", "!is_same_generation(h, x->move->generation) || !is_same_set(x)", "!is_same_generation(h, x->move->generation)", "simulation"),
+    ("position_of_another_generation", "move.c", "!is_same_generation(h, x->move->generation) || !is_same_set(x)", "!is_same_set(x)", "move_test"),
+    ("view_of_the_end_in_a_catch_up", "apply.c", "if (decides_view(hold, e->event)) {", "if (false) {", "simulation"),
+    ("old_tail_of_a_moved_dm", "move.c", "s->check |= fresh;", "", "simulation"),
     ("looks_stay_behind", "move.c", "lists_adopt(h, hold, p);", "(void)p;", "member_list_test"),
     ("lists_told_while_moving_in", "member_list.c", "x->connection && !x->arrival && v->hold->attached", "x->connection && v->hold->attached", "member_list_test"),
     # Rows that come into a range from outside are not told.
@@ -51,6 +59,7 @@ def mutants():
             srcs = [name + ".c", "simulation.c" if driver == "simulation" else "//services/gateway/core:%s.c" % driver],
             copts = ["-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unused-but-set-variable"],
             deps = [
+                ":story",
                 "//services/gateway/core",
                 "//services/gateway/core:fake",
                 "@system//:check",

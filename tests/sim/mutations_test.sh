@@ -5,7 +5,10 @@ cd tests/sim
 SEEDS=${MUTATION_SEEDS:-400}
 missed=0 found=0
 export CK_FORK=yes ASAN_OPTIONS=detect_leaks=0
+[ -z "${TEST_SHARD_STATUS_FILE:-}" ] || touch "$TEST_SHARD_STATUS_FILE"
+at=0
 for mutant in mutant_*; do
+    [ $((at++ % ${TEST_TOTAL_SHARDS:-1})) = "${TEST_SHARD_INDEX:-0}" ] || continue
     case $(tr -d '\0' <"$mutant" | grep -ac 'seeds from %llu') in
     0) arguments=(1 "$SEEDS") ;;   # the simulation
     *) arguments=() ;;             # a unit test with seeds of its own

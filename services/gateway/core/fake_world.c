@@ -2,6 +2,7 @@
 #include "services/gateway/core/fake_world.h"
 #include "lib/permission/permission.h"
 #include <check.h>
+#include <limits.h>
 #include <stdio.h>
 
 enum { TICK_MS = 10, BUS_DELAY_MS = 2 };
@@ -904,6 +905,16 @@ static struct fake_tick *add_tick(struct fake_world *w, const char *id)
     return t;
 }
 
+void fake_wipe(struct fake_world *w)
+{
+    while (w->ticks) {
+        struct fake_tick *t = w->ticks;
+        LL_DELETE(w->ticks, t);
+        memory_free_message(t->move);
+        free(t);
+    }
+}
+
 static struct fake_tick *find_tick(struct fake_world *w, const char *id)
 {
     struct fake_tick *t;
@@ -925,14 +936,18 @@ static void io_tick(void *user, const Hubbub__V1__SessionMove *m, const uint8_t 
     t->move = memory_copy_message(m);
 }
 
+static void drop_tick(struct fake_tick *t)
+{
+    memory_free_message(t->move);
+    t->move = NULL;
+}
+
 static void io_tick_drop(void *user, const char *session_id)
 {
     struct fake_tick *t;
     LL_FOREACH(((struct fake_world *)user)->ticks, t)
-    if (strcmp(t->id, session_id) == 0) {
-        memory_free_message(t->move);
-        t->move = NULL;
-    }
+    if (strcmp(t->id, session_id) == 0)
+        drop_tick(t);
 }
 
 /* Of one that is killed: it does not come to it. */
@@ -964,7 +979,7 @@ static status answer_confirm(struct fake_world *w, const struct fake_question *q
     return ST_OK;
 }
 
-/* The newest that is not past the seq. */
+/* The newest that is not past the seq; those past it are of a time that never was. */
 static status answer_claim(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
 {
     unsigned user = 0, token = 0;
@@ -973,7 +988,10 @@ static status answer_claim(struct fake_world *w, const struct fake_question *q, 
     if (w->redis_away || !last || last->hash != user)
         return ST_NOT_FOUND;
     LL_FOREACH(w->ticks, t)
-    if (strcmp(t->id, q->session_id) == 0 && t->move && t->move->s <= (int64_t)q->a) {
+    if (strcmp(t->id, q->session_id) == 0 && t->move && t->move->s > (int64_t)q->a)
+        drop_tick(t);
+    LL_FOREACH(w->ticks, t)
+    if (strcmp(t->id, q->session_id) == 0 && t->move) {
         last->hop++;
         PB_SET(t->move, hop, last->hop);
         *ret = &t->move->base;
@@ -1008,6 +1026,13 @@ static void free_question(struct fake_world *w, struct fake_question *q)
     free(q->session_id);
     free(q->ids);
     free(q);
+}
+
+void fake_lose(struct fake_question *q)
+{
+    memory_free_message(q->answer);
+    q->answer = NULL;
+    q->st = ST_DEADLINE;
 }
 
 void fake_deliver(struct fake_world *w, struct fake_question *q)
@@ -1245,6 +1270,8 @@ static void io_send(void *user, void *edge, struct hub_payload *p, int64_t s)
         note_dispatch(c, s, root);
     else if (json_integer_value(json_object_get(root, "op")) == 9)
         c->invalid = true;
+    else if (json_integer_value(json_object_get(root, "op")) == 7)
+        c->sent_away = true;
     json_decref(root);
 }
 
@@ -1295,7 +1322,7 @@ static void lay_out(struct fake_world *w)
     }
 }
 
-static void add_gateway(struct fake_world *w)
+static void start_gateway(struct fake_world *w, unsigned gateway)
 {
     static const char *const names[FAKE_GATEWAYS] = {"gateway-1", "gateway-2", "gateway-3"};
     struct hub_config config = {
@@ -1313,7 +1340,7 @@ static void add_gateway(struct fake_world *w)
         .frames = {120, 60000},
         .presences = {5, 20000},
         .user_sessions_max = 50,
-        .gateway_id = names[w->n_gateways],
+        .gateway_id = names[gateway],
         .resume_url = "ws://127.0.0.1:8081",
     };
     struct hub_io io = {.user = w,
@@ -1338,11 +1365,17 @@ static void add_gateway(struct fake_world *w)
                         .payload_free = io_payload_free,
                         .command = io_command,
                         .random = io_random};
-    if (w->n_gateways == 0)
+    if (w->n_gateways == 1)
         io.take = NULL, io.claim = NULL; /* alone */
-    else
+    w->gateways[gateway].hub = hub_create(&config, &io, w->now);
+}
+
+static void add_gateway(struct fake_world *w)
+{
+    w->n_gateways++;
+    start_gateway(w, w->n_gateways - 1);
+    if (w->n_gateways == 2)
         w->gateways[0].hub->io.take = io_take, w->gateways[0].hub->io.claim = io_claim;
-    w->gateways[w->n_gateways++].hub = hub_create(&config, &io, w->now);
 }
 
 unsigned fake_use(struct fake_world *w, unsigned gateway)
@@ -1373,6 +1406,11 @@ void fake_kill(struct fake_world *w, unsigned gateway)
     if (q->gateway == gateway)
         free_question(w, q);
     fake_use(w, here);
+}
+
+void fake_revive(struct fake_world *w, unsigned gateway)
+{
+    start_gateway(w, gateway);
 }
 
 struct fake_world *fake_create(uint64_t seed)
@@ -1440,20 +1478,21 @@ void fake_destroy(struct fake_world *w)
     for (unsigned i = 0; i < w->n_town; i++)
         memory_free_message(w->town[i].member);
     free(w->town);
-    for (struct fake_tick *t = w->ticks, *next; t; t = next) {
-        next = t->next;
-        memory_free_message(t->move);
-        free(t);
-    }
+    fake_wipe(w);
     free(w);
 }
 
 void fake_bus_deliver(struct fake_world *w, struct fake_bus *b, bool lost, bool twice)
 {
+    fake_bus_deliver_to(w, b, lost ? 0 : UINT_MAX, twice);
+}
+
+void fake_bus_deliver_to(struct fake_world *w, struct fake_bus *b, unsigned gateways, bool twice)
+{
     unsigned here = w->here;
-    for (unsigned i = 0; i < (1 + twice) * w->n_gateways && !lost; i++) {
+    for (unsigned i = 0; i < (1 + twice) * w->n_gateways; i++) {
         fake_use(w, i % w->n_gateways);
-        if (w->hub && *subscription(w, b->topic, b->id)) {
+        if (w->hub && (gateways >> w->here & 1) && *subscription(w, b->topic, b->id)) {
             hub_on_bus(w->hub, b->message, w->now);
             turned(w);
         }

@@ -116,7 +116,7 @@ struct fake_client {
     /* As a client library has it. */
     unsigned user, token;
     int64_t seq;
-    bool ready, invalid;
+    bool ready, invalid, sent_away; /* READY, op 9, op 7 */
     char session_id[80];
     char resumed_id[80]; /* what fake_resume() asked for, */
     int64_t resumed_seq; /* and behind which s */
@@ -185,6 +185,8 @@ unsigned fake_add_gateway(struct fake_world *);
 unsigned fake_use(struct fake_world *, unsigned gateway);
 /* kill -9: its sockets break, what it asked is not answered. */
 void fake_kill(struct fake_world *, unsigned gateway);
+/* One that was killed starts anew, under its name. */
+void fake_revive(struct fake_world *, unsigned gateway);
 
 /* Time passes, in ticks of 10 ms; the bus delivers what is due and, unless quiet, every question is answered. */
 void fake_run(struct fake_world *, int64_t ms);
@@ -193,9 +195,15 @@ bool fake_answer(struct fake_world *, enum question_kind);
 bool fake_fail(struct fake_world *, enum question_kind, status);
 struct fake_question *fake_find(struct fake_world *, enum question_kind);
 void fake_serve(struct fake_world *, struct fake_question *, status);
+/* Of a served one, the answer does not arrive: what it did is done. */
+void fake_lose(struct fake_question *);
 void fake_deliver(struct fake_world *, struct fake_question *);
 /* Takes the message off the bus. */
 void fake_bus_deliver(struct fake_world *, struct fake_bus *, bool lost, bool twice);
+/* ... to those gateways only; bits by index. */
+void fake_bus_deliver_to(struct fake_world *, struct fake_bus *, unsigned gateways, bool twice);
+/* Redis forgets all ticks. */
+void fake_wipe(struct fake_world *);
 void fake_tick(struct fake_world *, int64_t ms);
 /* Gives the bus message of a feed's entry to the hub, whatever is subscribed. */
 void fake_push(struct fake_world *, const struct fake_feed *, uint64_t seq);

@@ -386,6 +386,36 @@ START_TEST(what_happens_meanwhile_decides)
 }
 END_TEST
 
+/* Everything that the gateway asks is answered; what others ask waits. */
+static void answer_only(unsigned gateway, unsigned turns)
+{
+    while (turns-- > 0) {
+        struct fake_question *q, *next;
+        fake_tick(w, 10);
+        DL_FOREACH_SAFE(w->questions, q, next)
+        {
+            if (q->gateway != gateway)
+                continue;
+            fake_serve(w, q, ST_OK);
+            fake_deliver(w, q);
+        }
+    }
+}
+
+START_TEST(positions_of_an_older_generation_are_not_taken_over)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_cut(a, 0);
+    w->quiet = true;
+    fake_new_generation(w);
+    answer_only(1, 150); /* it knows, and the owner does not */
+    struct fake_client *b = resume_at(1, a, a->seq);
+    answer_only(1, 50);
+    ck_assert_uint_eq(fake_count_op(b, 9), 1);
+    ck_assert_uint_eq(fake_count(b, "RESUMED"), 0);
+}
+END_TEST
+
 START_TEST(a_view_that_changes_during_the_catch_up_ends_it)
 {
     struct fake_client *a = fake_open(w, 1);
@@ -579,6 +609,7 @@ int main(void)
         what_cannot_be_resumed_is_refused,
         an_owner_that_does_not_answer_makes_the_client_try_again,
         a_revoked_token_moves_nothing,
+        positions_of_an_older_generation_are_not_taken_over,
         a_view_that_changes_during_the_catch_up_ends_it,
         a_guild_that_is_about_to_come_is_not_moved,
         after_a_kill_a_session_goes_on_from_its_last_tick,
