@@ -12,7 +12,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 enum rpc_kind { RPC_UNARY, RPC_CLIENT_STREAM, RPC_SERVER_STREAM, RPC_BIDI };
-enum rpc_auth { RPC_AUTH_UNSET, RPC_PUBLIC, RPC_TOKEN, RPC_PERSON, RPC_BOT, RPC_INTERNAL };
+enum rpc_auth { RPC_AUTH_UNSET, RPC_PUBLIC, RPC_TOKEN, RPC_PERSON, RPC_BOT, RPC_INTERNAL, RPC_ADMINISTRATOR };
 /* Written by the generator. */
 struct rpc_method {
     const char *path; /* "/hubbub.v1.Guilds/Create" */

@@ -1,20 +1,16 @@
 /* handle_administration.c - the Administration service: what the operator does to accounts, and the lists behind the
- * command line. The rest of the command line's work goes through the services that people use, in the owner's name.
- *
- * An account is deleted in two steps. One transaction on the person's own feed takes away all that tells of them and ends
- * their tokens; from then on nobody acts as them. Then they leave their guilds, one transaction each, as anybody leaves.
- * What broke off in between is finished by asking again. */
+ * command line. The rest of the command line's work goes through the services that people use, in the owner's name. */
+#include "services/chat/account_end.h"
 #include "services/chat/accounts.h"
 #include "services/chat/chat.h"
 #include "services/chat/credentials.h"
 #include "services/chat/handlers.h"
-#include "services/chat/membership.h"
 #include "services/chat/rows.h"
 #include "services/chat/second_factor.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
 
-enum { PAGE_MAX = 1000, NAMED_MAX = 20 /* of the guilds that stand in a refusal */ };
+enum { PAGE_MAX = 1000 };
 
 static int64_t page_limit(uint32_t asked)
 {
@@ -173,11 +169,8 @@ static status create_account(struct call *c, const Hubbub__V1__NewAccount *req, 
 /* Begins a change of the person's own feed. */
 static status begin_account(struct call *c, uint64_t id, struct change **ret)
 {
-    struct db_rows *rows;
     status st = change_begin(c, &id, 1, ST_UNKNOWN_USER, ret);
-    if (st == ST_OK)
-        st = change_query(*ret, &rows, "SELECT FROM users WHERE id = $1 AND NOT bot AND NOT deleted", DB_ID(id));
-    return st == ST_OK && !db_count(rows) ? no_account(c, id) : st;
+    return st == ST_OK ? account_require_person(c, *ret, id) : st;
 }
 
 static status set_password(struct call *c, const Hubbub__V1__SetPasswordRequest *req, Hubbub__V1__Empty *resp)
@@ -202,13 +195,9 @@ static status set_password(struct call *c, const Hubbub__V1__SetPasswordRequest 
 static status set_disabled(struct call *c, const Hubbub__V1__SetDisabledRequest *req, Hubbub__V1__Empty *resp)
 {
     CHANGE_OWNED struct change *ch = NULL;
-    struct db_rows *rows;
     status st = begin_account(c, req->user_id, &ch);
     if (st == ST_OK)
-        st = change_query(ch, &rows, "UPDATE users SET disabled = $2 WHERE id = $1", DB_ID(req->user_id),
-                          DB_BOOL(req->disabled));
-    if (st == ST_OK && req->disabled)
-        st = token_revoke_all(c, ch, req->user_id);
+        st = account_set_disabled(c, ch, req->user_id, req->disabled);
     return st == ST_OK ? change_commit(ch) : st;
 }
 
@@ -241,72 +230,26 @@ static status issue_token(struct call *c, const Hubbub__V1__UserRequest *req, Hu
     return st;
 }
 
-/* ---- Delete ---------------------------------------------------------------------------------------------------- */
+/* ---- Flags, delete --------------------------------------------------------------------------------------------- */
 
-/* Refuses with the list while something is theirs that would be left without an owner. Columns: kind, id, name. */
-static status refuse_owner(struct call *c, const struct db_rows *rows)
-{
-    struct arena *a = call_arena(c);
-    unsigned n = db_count(rows), named = n < NAMED_MAX ? n : NAMED_MAX;
-    if (n == 0)
-        return ST_OK;
-    const char *list = "";
-    for (unsigned i = 0; i < named; i++)
-        list = arena_printf(a, "%s%s%s %s \"%s\"", list, i ? ", " : "", db_text(rows, i, 0), db_text(rows, i, 1),
-                            db_text(rows, i, 2));
-    call_error_text(c, arena_printf(a, "The account owns %s%s", list, n > named ? " and more" : ""));
-    return call_fail(c, ST_BAD_REQUEST, "the account owns %u guilds and applications", n);
-}
-
-static status check_owns_nothing(struct call *c, struct change *ch, uint64_t id)
-{
-    struct db_rows *rows;
-    status st = change_query(ch, &rows,
-                             "SELECT 'guild', id, name FROM guilds WHERE owner_id = $1 UNION ALL "
-                             "SELECT 'bot', id, name FROM applications WHERE owner_id = $1 ORDER BY 1, 2",
-                             DB_ID(id));
-    return st == ST_OK ? refuse_owner(c, rows) : st;
-}
-
-/* Addresses and secrets that stand elsewhere. */
-static status forget_secrets(struct change *ch, uint64_t id)
-{
-    struct db_rows *rows;
-    status st = change_query(ch, &rows, "DELETE FROM outbox WHERE user_id = $1", DB_ID(id));
-    if (st == ST_OK)
-        st = change_query(ch, &rows, "DELETE FROM totp WHERE user_id = $1", DB_ID(id));
-    return st == ST_OK ? change_query(ch, &rows, "DELETE FROM tickets WHERE user_id = $1", DB_ID(id)) : st;
-}
-
-static status anonymise(struct call *c, uint64_t id)
+static status set_admin(struct call *c, const Hubbub__V1__SetAdminRequest *req, Hubbub__V1__Empty *resp)
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct db_rows *rows;
-    status st = change_begin(c, &id, 1, ST_UNKNOWN_USER, &ch);
+    status st = begin_account(c, req->user_id, &ch);
     if (st == ST_OK)
-        st = check_owns_nothing(c, ch, id);
-    if (st == ST_OK)
-        st = change_query(ch, &rows,
-                          "UPDATE users u SET username = '" ACCOUNT_DELETED_PREFIX "' || u.id, global_name = NULL, "
-                          "email = NULL, password_hash = NULL, date_of_birth = NULL, bio = NULL, pronouns = NULL, avatar = NULL, banner = NULL, admin = false, flags = 0, "
-                          "mfa = false, disabled = true, deleted = true WHERE u.id = $1 AND NOT u.bot RETURNING " ROWS_USER,
-                          DB_ID(id));
-    if (st == ST_OK && !db_count(rows))
-        st = no_account(c, id);
-    if (st == ST_OK)
-        st = forget_secrets(ch, id);
+        st = change_query(ch, &rows, "UPDATE users u SET admin = $2 WHERE u.id = $1 RETURNING " ROWS_ME,
+                          DB_ID(req->user_id), DB_BOOL(req->admin));
     if (st != ST_OK)
         return st;
-    Hubbub__V1__User *seen = rows_user(call_arena(c), rows, 0, 0);
-    change_add(ch, id, id, 0, ROWS_EVENT(call_arena(c), user_update, seen));
-    st = token_revoke_all(c, ch, id);
-    return st == ST_OK ? change_commit(ch) : st;
+    Hubbub__V1__User *seen = rows_own_user(call_arena(c), rows, 0, 0);
+    change_add(ch, req->user_id, req->user_id, 0, ROWS_EVENT(call_arena(c), user_update, seen));
+    return change_commit(ch);
 }
 
 static status delete_account(struct call *c, const Hubbub__V1__UserRequest *req, Hubbub__V1__Empty *resp)
 {
-    status st = anonymise(c, req->user_id);
-    return st == ST_OK ? member_leave_all(c, req->user_id) : st;
+    return account_delete(c, req->user_id, false);
 }
 
 const struct hubbub__v1__administration__handlers administration_handlers = {
@@ -315,6 +258,7 @@ const struct hubbub__v1__administration__handlers administration_handlers = {
     .list_accounts = list_accounts,
     .set_password = set_password,
     .set_disabled = set_disabled,
+    .set_admin = set_admin,
     .drop_second_factor = drop_second_factor,
     .issue_token = issue_token,
     .delete_account = delete_account,

@@ -1,11 +1,11 @@
 /* handle_files.c - the service Files: what media may not remove. An attachment is in use while its message and its
- * channel are there; an image while a column names it. */
+ * channel are there, or a report of it is kept; an image while a column names it. */
 #include "services/chat/change.h"
 #include "services/chat/handlers.h"
 
 static const char used_files[] =
     "SELECT k FROM unnest($1::text[]) k WHERE EXISTS (SELECT FROM attachments a JOIN channels c ON c.id = a.channel_id "
-    "WHERE a.store_key = k)";
+    "WHERE a.store_key = k) OR EXISTS (SELECT FROM report_files r WHERE r.store_key = k)";
 
 /* The columns that hold hashes: each has an index for this (0022_emojis.sql). */
 #define HAS(table, column) "EXISTS (SELECT FROM " table " WHERE " column " = k)"

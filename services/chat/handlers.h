@@ -8,10 +8,12 @@
 #include "hubbub/v1/feeds.hub.h"
 #include "hubbub/v1/files.hub.h"
 #include "hubbub/v1/guilds.hub.h"
+#include "hubbub/v1/instance.hub.h"
 #include "hubbub/v1/messages.hub.h"
 #include "hubbub/v1/moderation.hub.h"
 #include "hubbub/v1/people.hub.h"
 #include "hubbub/v1/read_states.hub.h"
+#include "hubbub/v1/reports.hub.h"
 #include "hubbub/v1/security.hub.h"
 #include "hubbub/v1/settings.hub.h"
 #include "hubbub/v1/webhooks.hub.h"
@@ -44,3 +46,5 @@ extern const struct hubbub__v1__profiles__handlers profiles_handlers;
 extern const struct hubbub__v1__files__handlers files_handlers;
 extern const struct hubbub__v1__feeds__handlers feeds_handlers;
 extern const struct hubbub__v1__administration__handlers administration_handlers;
+extern const struct hubbub__v1__instance__handlers instance_handlers;
+extern const struct hubbub__v1__reports__handlers reports_handlers;

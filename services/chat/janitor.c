@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "services/chat/audit.h"
+#include "services/chat/reports.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,9 @@ static const struct {
     {"DELETE FROM audit_log WHERE ctid = ANY (ARRAY(SELECT ctid FROM audit_log WHERE id < ((extract(epoch FROM "
      "clock_timestamp()) * 1000)::bigint - 1420070400000 - $1::bigint * 86400000) << 22 LIMIT $2))",
      AUDIT_DAYS},
+    {"DELETE FROM reports WHERE id = ANY (ARRAY(SELECT id FROM reports WHERE resolved_at < clock_timestamp() - "
+     "make_interval(days => $1::bigint::int) LIMIT $2))",
+     REPORT_DAYS},
     {"DELETE FROM tickets WHERE hash = ANY (ARRAY(SELECT hash FROM tickets WHERE expires_at < clock_timestamp() - "
      "make_interval(secs => $1::bigint) LIMIT $2))",
      0},

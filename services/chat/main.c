@@ -167,6 +167,8 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__files__serve(s, &files_handlers);
     hubbub__v1__feeds__serve(s, &feeds_handlers);
     hubbub__v1__administration__serve(s, &administration_handlers);
+    hubbub__v1__instance__serve(s, &instance_handlers);
+    hubbub__v1__reports__serve(s, &reports_handlers);
 }
 
 static sigset_t block_signals(void)

@@ -44,6 +44,7 @@ void rows_me(struct arena *arena, const struct db_rows *rows, unsigned row, unsi
     me->banner = text_or_null(rows, row, col + 6);
     me->email = text_or_null(rows, row, col + ROWS_USER_N);
     PB_SET(me, mfa_enabled, db_bool(rows, row, col + ROWS_USER_N + 1));
+    SET_UNLESS_ZERO(me, administrator, db_bool(rows, row, col + ROWS_USER_N + 3));
 }
 
 Hubbub__V1__User *rows_own_user(struct arena *arena, const struct db_rows *rows, unsigned row, unsigned col)
@@ -52,6 +53,7 @@ Hubbub__V1__User *rows_own_user(struct arena *arena, const struct db_rows *rows,
     PB_SET(u, verified, db_bool(rows, row, col + ROWS_USER_N + 2));
     u->email = text_or_null(rows, row, col + ROWS_USER_N);
     PB_SET(u, mfa_enabled, db_bool(rows, row, col + ROWS_USER_N + 1));
+    SET_UNLESS_ZERO(u, administrator, db_bool(rows, row, col + ROWS_USER_N + 3));
     return u;
 }
 

@@ -20,8 +20,8 @@ enum { ROWS_USER_N = 7 };
 Hubbub__V1__User *rows_user(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 
 /* As @me: with the private part. */
-#define ROWS_ME ROWS_USER ", u.email, u.mfa, u.verified"
-enum { ROWS_ME_N = ROWS_USER_N + 3 };
+#define ROWS_ME ROWS_USER ", u.email, u.mfa, u.verified, u.admin"
+enum { ROWS_ME_N = ROWS_USER_N + 4 };
 void rows_me(struct arena *, const struct db_rows *, unsigned row, unsigned col, Hubbub__V1__Me *ret);
 /* The same as a User: for the user's own feed only. */
 Hubbub__V1__User *rows_own_user(struct arena *, const struct db_rows *, unsigned row, unsigned col);

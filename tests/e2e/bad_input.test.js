@@ -122,7 +122,7 @@ const leafAt = (tree, keys) => keys.reduce((t, k) => t?.[k], tree)?._errors;
 
 function fill(path) {
     const values = { guild_id: world.guild, channel_id: world.channel, message_id: world.message, role_id: world.role, user_id: world.member.id,
-        overwrite_id: world.role, application_id: world.bot.application, code: world.invite, emoji: encodeURIComponent('👍') };
+        overwrite_id: world.role, application_id: world.bot.application, code: world.invite, emoji: encodeURIComponent('👍'), report_id: '1' };
     return path.replace(/\{(\w+)\}/g, (_, k) => values[k]);
 }
 const callerOf = (route) => (route.auth === 'BOT' ? world.bot : world.owner);

@@ -47,6 +47,7 @@ async function prepare(hub) {
     w.newGuild = async () => (await w.owner.post('/guilds', { name: 'extra guild' })).id;
     w.newInvite = async () => (await w.owner.post(`/channels/${w.channel}/invites`, { unique: true })).code;
     w.newApplication = async () => (await w.owner.post('/applications', { name: 'extra' })).id;
+    w.newReport = async () => (await w.member.post(`/channels/${w.channel}/messages/${(await w.owner.say(w.channel, 'report this')).id}/reports`, { reason: 'spam', comment: 'really' })).id;
     w.guest = async () => {
         const guest = await hub.register();
         await guest.post(`/invites/${w.invite}`);
@@ -243,6 +244,17 @@ const table = {
     'PUT /users/@me/relationships/{user_id}': [EMPTY, async (w) => w.owner.request('PUT', `/users/@me/relationships/${(await w.guest()).id}`, { body: {} })],
     'PATCH /users/@me/relationships/{user_id}': [EMPTY, (w) => w.owner.request('PATCH', `/users/@me/relationships/${w.member.id}`, { body: { nickname: 'Bel' } })],
     'DELETE /users/@me/relationships/{user_id}': [EMPTY, (w) => w.owner.request('DELETE', `/users/@me/relationships/${w.member.id}`)],
+    // The owner is the first account of the instance: it administers it.
+    'POST /channels/{channel_id}/messages/{message_id}/reports': [OURS, (w) => w.member.request('POST', `/channels/${w.channel}/messages/${w.message}/reports`, { body: { reason: 'spam' } })],
+    'GET /admin/reports': [OURS, (w) => w.owner.request('GET', '/admin/reports')],
+    'GET /admin/reports/{report_id}': [OURS, async (w) => w.owner.request('GET', `/admin/reports/${await w.newReport()}`)],
+    'POST /admin/reports/{report_id}/resolve': [OURS, async (w) => w.owner.request('POST', `/admin/reports/${await w.newReport()}/resolve`, { body: { act: 'delete_message', note: 'seen' } })],
+    'GET /admin/summary': [OURS, (w) => w.owner.request('GET', '/admin/summary')],
+    'GET /admin/users': [OURS, (w) => w.owner.request('GET', '/admin/users')],
+    'GET /admin/users/{user_id}': [OURS, (w) => w.owner.request('GET', `/admin/users/${w.member.id}`)],
+    'POST /admin/users/{user_id}/disable': [OURS, async (w) => w.owner.request('POST', `/admin/users/${(await w.hub.register()).id}/disable`)],
+    'POST /admin/users/{user_id}/enable': [OURS, async (w) => w.owner.request('POST', `/admin/users/${(await w.hub.register()).id}/enable`)],
+    'DELETE /admin/users/{user_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/admin/users/${(await w.hub.register()).id}`)],
     'GET /users/{user_id}/profile': [OURS, (w) => w.member.request('GET', `/users/${w.owner.id}/profile`)],
     'PUT /users/@me/notes/{user_id}': [EMPTY, (w) => w.owner.request('PUT', `/users/@me/notes/${w.member.id}`, { body: { note: 'x' } })],
     'GET /users/@me/notes/{user_id}': [OURS, (w) => w.owner.request('GET', `/users/@me/notes/${w.member.id}`)],

@@ -13,7 +13,7 @@ const up = withHubbub({ before, after });
 const WITHOUT = new Set(['POST /guilds', 'DELETE /guilds/{guild_id}', 'POST /guilds/{guild_id}/delete',
     'POST /channels/{channel_id}/messages', 'PATCH /channels/{channel_id}/messages/{message_id}', 'POST /channels/{channel_id}/typing',
     'POST /channels/{channel_id}/messages/{message_id}/crosspost', 'POST /channels/{channel_id}/messages/{message_id}/ack',
-    'POST /channels/{channel_id}/pins/ack', 'DELETE /channels/{channel_id}/messages/ack',
+    'POST /channels/{channel_id}/messages/{message_id}/reports', 'POST /channels/{channel_id}/pins/ack', 'DELETE /channels/{channel_id}/messages/ack',
     'PUT /channels/{channel_id}/recipients/{user_id}', 'DELETE /channels/{channel_id}/recipients/{user_id}']);
 const isOther = ({ path }) => path.includes('/reactions') || path.startsWith('/users/@me/') || /^\/webhooks\/\{webhook_id\}\/\{webhook_token\}(\/|$)/.test(path);
 const mutates = (r) => r.verb !== 'GET' && /\{(guild_id|channel_id|webhook_id|code)\}/.test(r.path) && !(r.verb === 'POST' && r.path === '/invites/{code}');

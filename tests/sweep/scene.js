@@ -12,6 +12,7 @@ const THUMB = encodeURIComponent('👍');
 export async function people(hub) {
     const [owner, stranger, left, kicked, banned, lowest, blind, target, elsewhere, gone] = await hub.people(10);
     const cast = { hub, owner, stranger, left, kicked, banned, lowest, blind, target, gone };
+    hub.psql(`UPDATE users SET admin = (id = ${owner.id})`);
     cast.bot = await hub.bot(owner);
     cast.foreign = await foreignGuild(elsewhere);
     cast.foreign.application = (await elsewhere.post('/applications', { name: unique('foreign') })).id;
@@ -31,7 +32,8 @@ async function foreignGuild(owner) {
     const code = (await owner.post(`/channels/${channel}/invites`, {})).code;
     const webhook = await owner.post(`/channels/${channel}/webhooks`, { name: 'foreign' });
     const emoji = (await owner.post(`/guilds/${guild}/emojis`, { name: 'foreign', image: uri(png(1, 1)) })).id;
-    return { owner, guild, channel, role, message, code, webhook, emoji };
+    const report = (await owner.post(`/channels/${channel}/messages/${message}/reports`, { reason: 'other' })).id;
+    return { owner, guild, channel, role, message, code, webhook, emoji, report };
 }
 
 export async function scene(cast) {
@@ -75,10 +77,10 @@ export async function scene(cast) {
         await owner.request('DELETE', `/applications/${s.application}`);
     };
     s.ids = { guild_id: s.guild, channel_id: s.channel, message_id: s.message, role_id: s.role, user_id: cast.target.id, overwrite_id: s.role,
-        application_id: s.application, code: s.code, emoji: THUMB, emoji_id: '1', webhook_id: s.webhook.id, webhook_token: s.webhook.token, type: '1' };
+        application_id: s.application, code: s.code, emoji: THUMB, emoji_id: '1', webhook_id: s.webhook.id, webhook_token: s.webhook.token, type: '1', report_id: '1' };
     const f = cast.foreign;
     s.foreignIds = { guild_id: f.guild, channel_id: f.channel, message_id: f.message, role_id: f.role, user_id: f.owner.id, overwrite_id: f.role,
-        application_id: f.application, code: f.code, emoji: THUMB, emoji_id: f.emoji, webhook_id: f.webhook.id, webhook_token: f.webhook.token, type: '3' };
+        application_id: f.application, code: f.code, emoji: THUMB, emoji_id: f.emoji, webhook_id: f.webhook.id, webhook_token: f.webhook.token, type: '3', report_id: f.report };
     // An id that exists, of something else.
     s.otherIds = Object.fromEntries(Object.keys(s.ids).map((k) => [k, k === 'channel_id' ? s.role : s.channel]));
     s.hub = hub;

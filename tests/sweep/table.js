@@ -36,7 +36,7 @@ export const BOTS_FORBIDDEN = [403, 20001];
 export const ONLY_BOTS = [403, 20002];
 export const FORM = [400, 50035];
 export const UNKNOWN = { application: [404, 10002], ban: [404, 10026], channel: [404, 10003], emoji: [404, 10014], guild: [404, 10004], invite: [404, 10006], member: [404, 10007], message: [404, 10008],
-    overwrite: [404, 10009], role: [404, 10011], session: [404, 10020], user: [404, 10013], webhook: [404, 10015] };
+    overwrite: [404, 10009], report: [404, 10099], role: [404, 10011], session: [404, 10020], user: [404, 10013], webhook: [404, 10015] };
 export const PASSWORD_WRONG = [400, 50018];
 export const NOT_ENROLLED = [400, 60002];
 export const FACTOR_NEEDED = [403, 60003];
@@ -57,6 +57,7 @@ export const parameters = {
     webhook_id: { foreign: ACCESS, unknown: UNKNOWN.webhook },
     webhook_token: { foreign: BAD_TOKEN, unknown: BAD_TOKEN, text: true },
     emoji: { foreign: ANY, unknown: UNKNOWN.emoji, text: true },
+    report_id: { foreign: OK, unknown: UNKNOWN.report }, // of the whole instance
     emoji_id: { foreign: UNKNOWN.emoji, unknown: UNKNOWN.emoji },
     code: { foreign: ACCESS, unknown: UNKNOWN.invite, text: true },
 };
@@ -80,6 +81,10 @@ const ownMessage = { path: { message_id: (s) => s.webhookMessage } };
 const image = uri(png(1, 1));
 const withEmoji = { ready: async (s) => { s.ids.emoji_id = (await s.owner.post(`/guilds/${s.guild}/emojis`, { name: 'scene', image })).id; } };
 const withOwnEmoji = { ready: async (s) => { s.ids.emoji_id = (await s.owner.post(`/applications/${s.application}/emojis`, { name: 'scene', image })).id; } };
+// Of the instance: the owner administers it (scene.js).
+const administrator = { outsider: ACCESS, lowest: ACCESS, owner: OK };
+const withReport = { ready: async (s) => { s.ids.report_id = (await s.target.post(`/channels/${s.channel}/messages/${s.message}/reports`, { reason: 'spam' })).id; } };
+const withVictim = { ready: async (s) => { s.ids.user_id = (await s.hub.register()).id; }, foreign: { user_id: ANY }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } };
 const ofNobody = { overwrite_id: UNKNOWN.role };
 
 export const table = {
@@ -230,6 +235,17 @@ export const table = {
     'GET /guilds/{guild_id}/audit-logs': powerful,
     'GET /guilds/{guild_id}/prune': powerful,
     'POST /guilds/{guild_id}/prune': { ...powerful, body: { days: 30 } },
+
+    'POST /channels/{channel_id}/messages/{message_id}/reports': { ...members, body: { reason: 'spam' } },
+    'GET /admin/reports': administrator,
+    'GET /admin/reports/{report_id}': { ...administrator, ...withReport },
+    'POST /admin/reports/{report_id}/resolve': { ...administrator, ...withReport, body: { note: 'seen' } },
+    'GET /admin/summary': administrator,
+    'GET /admin/users': administrator,
+    'GET /admin/users/{user_id}': { ...administrator, ...withVictim },
+    'POST /admin/users/{user_id}/disable': { ...administrator, ...withVictim },
+    'POST /admin/users/{user_id}/enable': { ...administrator, ...withVictim },
+    'DELETE /admin/users/{user_id}': { ...administrator, ...withVictim },
 
     // From the announcement channel into the scene's own.
     'POST /channels/{channel_id}/followers': { ...powerful, path: { channel_id: (s) => s.news }, body: (s) => ({ webhook_channel_id: s.channel }) },

@@ -171,6 +171,21 @@ static int enable(int argc, char **argv)
     return set_disabled(argc, argv, false);
 }
 
+static int admin(int argc, char **argv)
+{
+    bool on = argc == 3 && !strcmp(argv[2], "on");
+    if (argc != 3 || (!on && strcmp(argv[2], "off")))
+        give_up(2, "user admin: USER on, or USER off");
+    struct chat_client c;
+    chat_client_open(&c);
+    Hubbub__V1__SetAdminRequest q = HUBBUB__V1__SET_ADMIN_REQUEST__INIT;
+    PB_SET(&q, user_id, find_account(&c, argv[1])->id);
+    PB_SET(&q, admin, on);
+    chat_client_call(&c, &hubbub__v1__administration__set_admin__method, &q, argv[1]);
+    printf("%s is %s administrator of this instance\n", printable(&c, argv[1]), on ? "an" : "no");
+    return 0;
+}
+
 static int delete(int argc, char **argv)
 {
     const char *name = only_argument(argc, argv, "a user's name or id");
@@ -217,6 +232,7 @@ int user_main(int argc, char **argv)
         {"password", password, "password USER [--generate]", "Sets a new password; every token of the person ends."},
         {"disable", disable, "disable USER", "Ends every token, closes the sockets, and lets nobody log in."},
         {"enable", enable, "enable USER", "Takes that back; the password is what it was."},
+        {"admin", admin, "admin USER on|off", "An administrator answers reports and manages accounts in the web client."},
         {"delete", delete, "delete USER", "For good: name, e-mail, password and tokens go, guilds are left; messages stay."},
         {"totp", totp, "totp USER off", "Takes the second factor away: the authenticator and the recovery codes are lost."},
         {"token", token, "token USER", "Prints a new token, beside those that are there."},

@@ -9,7 +9,8 @@ static const char *const wire_forms[] = {
     "WIRE_IMAGE", "WIRE_RAW",       "WIRE_PRESENT", "WIRE_HIDDEN",
 };
 static const char *const rpc_auths[] = {"RPC_AUTH_UNSET", "RPC_PUBLIC", "RPC_TOKEN",
-                                        "RPC_PERSON",     "RPC_BOT",    "RPC_INTERNAL"};
+                                        "RPC_PERSON",     "RPC_BOT",    "RPC_INTERNAL",
+                                        "RPC_ADMINISTRATOR"};
 static const char *const rpc_kinds[2][2] = {{"RPC_UNARY", "RPC_SERVER_STREAM"}, {"RPC_CLIENT_STREAM", "RPC_BIDI"}};
 enum { TIMEOUT_MS_DEFAULT = 5000 };
 

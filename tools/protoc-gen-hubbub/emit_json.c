@@ -11,7 +11,7 @@
 
 enum { NESTING_MAX = 16 };
 
-static const char *const auths[] = {"UNSET", "PUBLIC", "TOKEN", "PERSON", "BOT", "INTERNAL"};
+static const char *const auths[] = {"UNSET", "PUBLIC", "TOKEN", "PERSON", "BOT", "INTERNAL", "ADMINISTRATOR"};
 static const char *const forms[] = {"PLAIN", "SNOWFLAKE", "DECIMAL", "TIME",  "NONCE",
                                     "IMAGE", "RAW",       "PRESENT", "HIDDEN"};
 

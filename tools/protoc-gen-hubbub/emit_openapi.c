@@ -298,6 +298,7 @@ static const char *description_of(struct openapi *o, const struct operation *op,
         [HUBBUB__V1__AUTH__PERSON] = "For people: a bot is answered 20001.",
         [HUBBUB__V1__AUTH__BOT] = "For bots: others are answered 20002.",
         [HUBBUB__V1__AUTH__INTERNAL] = NULL,
+        [HUBBUB__V1__AUTH__ADMINISTRATOR] = "For the instance's administrators: others are answered 50001.",
     };
     const char *end = strstr(comment, ". "), *caller = callers[op->method->rule->auth];
     return arena_printf(o->schema->arena, "%s%s%s", end ? end + 2 : "", end && caller ? " " : "", caller ? caller : "");

@@ -100,7 +100,7 @@ int world_run(const char *name, const struct world_test *tests, size_t n)
 
 void world_clear(void)
 {
-    run("TRUNCATE users, guilds, applications, tokens, feeds, feed_entries, messages, send_keys CASCADE", NULL, 0);
+    run("TRUNCATE reports, users, guilds, applications, tokens, feeds, feed_entries, messages, send_keys CASCADE", NULL, 0);
 }
 
 int64_t world_number(const char *sql, uint64_t p1, uint64_t p2)

@@ -220,6 +220,8 @@ static void on_identity(struct identity_wait *wait, status st, const struct iden
             st = ST_BOTS_FORBIDDEN;
         if (auth == RPC_BOT && !identity->bot)
             st = ST_ONLY_BOTS;
+        if (auth == RPC_ADMINISTRATOR && !identity->admin)
+            st = ST_MISSING_ACCESS;
     }
     if (st != ST_OK)
         exchange_fail(x, st, NULL);

@@ -85,6 +85,10 @@ static const char *known(const struct exchange *x, const char *name)
 {
     if (!strcmp(name, "token"))
         return x->token;
+    if (!strcmp(name, "presence_state"))
+        return rpc_group_ready(x->edge->presence) ? "ok" : "away";
+    if (!strcmp(name, "media_state"))
+        return rpc_group_ready(x->edge->media) ? "ok" : "away";
     return strcmp(name, "user_agent") ? NULL : http_header(&x->head, "user-agent");
 }
 
