@@ -32,7 +32,7 @@ describe('axe finds nothing serious', () => {
     // From view to view in one page: what was open is closed, then the address is changed.
     const go = async (person, view) => {
         const { page } = person;
-        if (view.signedOut) return person.goto('/');
+        if (view.signedOut) return person.goto(view.path?.(scene) ?? '/');
         for (let i = 0; i < 4 && (await page.locator('.screen, dialog[open], .popover, .panel').count()); i++) await page.keyboard.press('Escape');
         await page.evaluate((hash) => { location.hash = hash; }, (view.path?.(scene) ?? `/#/${scene.guild}/${scene.general}`).slice(1));
         if (person === phone) await page.locator('.scrim').click({ timeout: 500, position: { x: 380, y: 300 } }).catch(() => {});

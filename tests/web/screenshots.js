@@ -21,7 +21,7 @@ try {
         for (const [name, view] of Object.entries(VIEWS)) {
             if ((view.phoneOnly && !phone) || (only.length && !only.includes(name))) continue;
             const person = await Person.open(browser, hub, { viewport, dark, ...(phone && { hasTouch: true, isMobile: true }) });
-            if (view.signedOut) await person.goto();
+            if (view.signedOut) await person.goto(view.path?.(scene));
             else await person.as(scene.ada, view.path?.(scene) ?? `/#/${scene.guild}/${scene.general}`);
             if (!view.signedOut && !view.path) await person.sees('The view from the mill');
             await view.open(person, phone);

@@ -28,6 +28,8 @@ describe('handing out the client', () => {
         assert.match(headers['content-security-policy'], /^default-src 'self';/);
         assert.doesNotMatch(headers['content-security-policy'], /unsafe|\*/);
         assert.equal((await ask('/', { headers: { 'If-None-Match': headers.etag } })).status, 304);
+        for (const path of ['/verify', '/reset']) assert.deepEqual([(await ask(path)).body.toString(), (await ask(path)).headers['cache-control']], [index, 'no-cache'], path);
+        assert.equal((await ask('/resetting')).status, 404);
     });
 
     test('a file comes in the best form that is taken, each with its own tag', async () => {

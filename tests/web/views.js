@@ -15,6 +15,9 @@ async function settings(p, phone, section) {
 export const VIEWS = {
     'sign-in': { signedOut: true, open: async () => {} },
     'sign-up': { signedOut: true, open: (p) => p.page.getByRole('button', { name: /Create an account/ }).click() },
+    forgot: { signedOut: true, open: (p) => p.page.getByRole('button', { name: 'Forgot your password?' }).click() },
+    reset: { signedOut: true, path: () => '/reset#token=none', open: (p) => p.page.getByRole('button', { name: 'Set the password' }).waitFor() },
+    verify: { signedOut: true, path: () => '/verify#token=none', open: (p) => p.page.getByText('This link was used already').waitFor() },
     friends: { path: () => '/#/', open: (p) => p.page.getByRole('button', { name: 'All', exact: true }).click() },
     requests: { path: () => '/#/', within: '.friends', open: (p) => p.page.getByRole('button', { name: /^Pending/ }).click() },
     'friend-add': { path: () => '/#/', within: '.friends', open: (p) => p.page.locator('.tab-add').click() },

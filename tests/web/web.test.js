@@ -4,6 +4,7 @@ import './conversation.test.js';
 import './people.test.js';
 import './server.test.js';
 import './account.test.js';
+import './mail.test.js';
 import './large.test.js';
 import './offline.test.js';
 import './nginx.test.js';

@@ -36,6 +36,9 @@ static const struct {
     {".json", "application/json"},         {".woff2", "font/woff2"},                  {".ico", "image/x-icon"},
 };
 
+/* Where the page itself is: the last two are what links in mails lead to (services/chat/mailer.c). */
+static const char *const PAGES[] = {"/", "/verify", "/reset"};
+
 struct site_bytes {
     char *data;
     size_t n;
@@ -213,12 +216,20 @@ static void answer_file(struct exchange *x, const struct site_file *file)
     exchange_answer(x, 200, file->type, headers, b->data, b->n);
 }
 
+static bool is_page(const char *path)
+{
+    for (unsigned i = 0; i < sizeof PAGES / sizeof PAGES[0]; i++)
+        if (!strcmp(path, PAGES[i]))
+            return true;
+    return false;
+}
+
 bool site_start(const struct site *s, struct exchange *x)
 {
     static const char assets[] = "/assets/";
     const char *path = x->head.path;
     bool asset = !strncmp(path, assets, sizeof assets - 1);
-    if (!s || (!asset && strcmp(path, "/")))
+    if (!s || (!asset && !is_page(path)))
         return false;
     if (strcmp(x->head.verb, "GET") && !x->is_head) {
         exchange_fail(x, ST_METHOD_NOT_ALLOWED, NULL);

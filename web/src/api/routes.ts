@@ -14,6 +14,7 @@ export interface Challenge {
 export interface SignUp {
     username: string;
     password: string;
+    email?: string;
     date_of_birth: string;
     consent: true;
 }
@@ -21,6 +22,10 @@ export interface SignUp {
 export const signUp = (form: SignUp) => call<Session>('POST', '/auth/register', form);
 export const signIn = (login: string, password: string) => call<Session | Challenge>('POST', '/auth/login', { login, password });
 export const finishSignIn = (ticket: string, code: string) => call<Session>('POST', '/auth/mfa/totp', { ticket, code });
+export const verifyEmail = (token: string) => call<unknown>('POST', '/auth/verify', { token });
+export const resendVerification = () => call<void>('POST', '/auth/verify/resend', {});
+export const forgotPassword = (login: string) => call<void>('POST', '/auth/forgot', { login });
+export const resetPassword = (token: string, password: string) => call<Session | Challenge>('POST', '/auth/reset', { token, password });
 export const enableTotp = (password: string, secret: string, code: string) =>
     call<Session & { backup_codes: { code: string }[] }>('POST', '/users/@me/mfa/totp/enable', { password, secret, code });
 export const disableTotp = (code: string) => call<Session>('POST', '/users/@me/mfa/totp/disable', { code });

@@ -14,7 +14,7 @@ import { viewAs } from './permissions';
 import { myStatus, presences, type Chosen } from './presence';
 import { activitiesOf, customStatus } from './settings';
 import { save } from './storage';
-import { dialog, panel } from './view';
+import { authMode, dialog, leaveMail, panel } from './view';
 
 export const gatewayState = signal<GatewayState>('stopped');
 export const retryAt = signal(0);
@@ -71,11 +71,12 @@ function forget(): void {
     forgetLogs();
     forgetSeen();
     viewAs.value = null;
+    authMode.value = 'in';
     panel.value = dialog.value = null;
 }
 
-export async function signUp(username: string, password: string, birth: string): Promise<void> {
-    begin((await api.signUp({ username, password, date_of_birth: birth, consent: true })).token);
+export async function signUp(form: api.SignUp): Promise<void> {
+    begin((await api.signUp(form)).token);
 }
 // A ticket, when a second factor is asked for.
 export async function signIn(login: string, password: string): Promise<string | null> {
@@ -86,6 +87,17 @@ export async function signIn(login: string, password: string): Promise<string | 
 }
 export async function finishSignIn(ticket: string, code: string): Promise<void> {
     begin((await api.finishSignIn(ticket, code)).token);
+    leaveMail();
+}
+export const askForReset = api.forgotPassword;
+// By the token of a mail's link. Whoever was signed in here is out; a ticket, when a second factor is asked for.
+export async function resetPassword(linkToken: string, password: string): Promise<string | null> {
+    const answer = await api.resetPassword(linkToken, password);
+    if (token.value) await signOut();
+    if ('ticket' in answer) return answer.ticket;
+    begin(answer.token);
+    leaveMail();
+    return null;
 }
 export async function signOut(): Promise<void> {
     await api.signOut().catch(() => {});

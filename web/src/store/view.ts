@@ -1,4 +1,4 @@
-// What is on the screen. The address (#/guild/channel, #/@me/channel, #/invite/code) is the truth; opening a place changes it.
+// What is on the screen. The address (#/guild/channel, #/@me/channel, #/invite/code; /verify and /reset with a mail's token) is the truth; opening a place changes it.
 import { computed, signal } from '@preact/signals';
 import { findChannel } from './directs';
 import { guilds, textChannelsOf } from './guilds';
@@ -9,6 +9,12 @@ export type Pane = 'nav' | 'chat' | 'members';
 export type DialogName = 'guild-new' | 'channel-new' | 'invite' | 'settings' | 'switcher' | 'keys' | 'channel-edit' | 'server' | 'view-as' | 'status' | 'quiet-guild' | 'quiet-channel' | 'group' | 'group-name';
 
 export const place = signal<{ guild: string | null; channel: string | null }>({ guild: null, channel: null });
+export interface MailLink {
+    kind: 'verify' | 'reset';
+    token: string;
+}
+export const mailLink = signal<MailLink | null>(null); // the page was opened by a link in a mail
+export const authMode = signal<'in' | 'up' | 'forgot'>('in'); // what is shown while nobody is signed in
 export const invited = signal<string | null>(null); // code of an invite that was opened
 export const pane = signal<Pane>('chat'); // on a phone: which one is in front
 export const panel = signal<'search' | 'pins' | null>(null); // in the place of the members
@@ -87,10 +93,24 @@ export function openDirect(channelId: string): void {
 }
 export const addressOf = (guildId: string | null, channelId: string): string => `#/${guildId ?? '@me'}/${channelId}`;
 
+// /verify#token=, /reset#token=: behind the #, so that no server's log has it.
+function mailLinkOf(address: Location): MailLink | null {
+    const kind = /^\/(verify|reset)\/?$/.exec(address.pathname)?.[1] as MailLink['kind'] | undefined;
+    return kind ? { kind, token: new URLSearchParams(address.hash.slice(1)).get('token') ?? '' } : null;
+}
+export function leaveMail(): void {
+    if (!mailLink.value) return;
+    history.replaceState(null, '', '/');
+    mailLink.value = null;
+}
+
 export function followAddress(): void {
+    mailLink.value = mailLinkOf(location);
+    if (mailLink.value) return;
     const parts = location.hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decodeURIComponent);
     if (parts[0] === 'invite' && parts[1]) {
         invited.value = parts[1];
+        authMode.value = 'up';
         return;
     }
     if (parts[2]) {

@@ -1,7 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { token } from '../store/me';
-import { announcement, notice } from '../store/view';
-import { Auth } from './auth';
+import { announcement, mailLink, notice } from '../store/view';
+import { Auth } from './auth/auth';
+import { MailPage } from './auth/mail_page';
 import { Dialogs } from './dialogs/dialogs';
 import { Lightbox } from './lightbox';
 import { Popover } from './popover';
@@ -21,8 +22,8 @@ function Notice() {
 export function App() {
     return (
         <>
-            {token.value ? <Shell /> : <Auth />}
-            <Dialogs />
+            {mailLink.value ? <MailPage link={mailLink.value} /> : token.value ? <Shell /> : <Auth />}
+            {!mailLink.value && <Dialogs />}
             <Popover />
             <Lightbox />
             <div class="visually-hidden" role="log" aria-live="polite">

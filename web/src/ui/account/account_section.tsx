@@ -1,10 +1,15 @@
-import { editMe } from '../../api/routes';
+import { editMe, resendVerification } from '../../api/routes';
 import { me } from '../../store/me';
 import { changeToken } from '../../store/session';
 import { tell } from '../../store/view';
-import { text } from '../../text';
+import { reason, text } from '../../text';
 import { Form } from '../dialogs/form';
 import { SecondFactor } from './second_factor';
+
+function Unconfirmed() {
+    const send = (): void => void resendVerification().then(() => tell(text.account.resent), (e: unknown) => tell(reason(e)));
+    return <p class="warning">{text.account.unconfirmed} <button type="button" class="link" onClick={send}>{text.account.resend}</button></p>;
+}
 
 export function AccountSection() {
     const user = me.value!;
@@ -19,6 +24,7 @@ export function AccountSection() {
                 <h4>{t.names}</h4>
                 <label class="field"><span>{text.auth.user}</span><input name="username" required minLength={2} maxLength={32} defaultValue={user.username} autoComplete="username" autoCapitalize="none" spellcheck={false} /></label>
                 <label class="field"><span>{t.email}</span><input name="email" type="email" maxLength={254} defaultValue={user.email ?? ''} autoComplete="email" /></label>
+                {user.email && user.verified === false && <Unconfirmed />}
                 <label class="field"><span>{t.password}</span><input name="password" type="password" required maxLength={72} autoComplete="current-password" /></label>
             </Form>
             <hr />
