@@ -3,38 +3,40 @@
 #include "services/chat/access.h"
 #include <inttypes.h>
 
-/* $1 the guild or channel, $2 the user. The factor that counts for a bot is its owner's. */
-#define SUBJECT_COLUMNS                                                                                                \
+/* user: the SQL that names whom it is about. The factor that counts for a bot is its owner's. */
+#define SUBJECT_COLUMNS(user)                                                                                          \
     "g.id, g.owner_id, f.epoch, m.user_id IS NOT NULL, coalesce(m.timeout_until > clock_timestamp(), false), "         \
     "m.roles, "                                                                                                        \
     "r.bits, r.position, r.id, g.verification_level, g.mfa_level > 0 AND NOT (SELECT coalesce(o.mfa, u.mfa) FROM "     \
-    "users u LEFT JOIN applications p ON p.bot_id = u.id LEFT JOIN users o ON o.id = p.owner_id WHERE u.id = $2)"
-#define SUBJECT_JOINS                                                                                                  \
+    "users u LEFT JOIN applications p ON p.bot_id = u.id LEFT JOIN users o ON o.id = p.owner_id WHERE u.id = " user    \
+    ")"
+#define SUBJECT_JOINS(user)                                                                                            \
     "JOIN feeds f ON f.scope_id = g.id AND NOT f.closed "                                                              \
-    "LEFT JOIN members m ON m.guild_id = g.id AND m.user_id = $2 "                                                     \
+    "LEFT JOIN members m ON m.guild_id = g.id AND m.user_id = " user " "                                               \
     "LEFT JOIN LATERAL (SELECT bit_or(permissions) AS bits, (array_agg(position ORDER BY position DESC, id))[1] AS "   \
     "position, "                                                                                                       \
     "(array_agg(id ORDER BY position DESC, id))[1] AS id FROM roles WHERE id = ANY (array_append(m.roles, g.id))) r "  \
     "ON true "
-enum { SUBJECT_N = 11 };
+enum { SUBJECT_N = 11, CHANNEL_N = 10 };
 
-static void read_subject(struct call *c, const struct db_rows *rows, uint64_t user_id, struct access *a)
+static void read_subject(struct call *c, const struct db_rows *rows, unsigned row, uint64_t user_id, struct access *a)
 {
-    *a = (struct access){.guild_id = db_u64(rows, 0, 0), .owner_id = db_u64(rows, 0, 1), .epoch = db_u64(rows, 0, 2)};
+    *a = (struct access){
+        .guild_id = db_u64(rows, row, 0), .owner_id = db_u64(rows, row, 1), .epoch = db_u64(rows, row, 2)};
     a->scope_id = a->guild_id;
-    a->member = db_bool(rows, 0, 3);
-    a->top_position = (int)db_i64(rows, 0, 7);
-    a->top_role = db_u64(rows, 0, 8);
-    a->verification_level = (int)db_i64(rows, 0, 9);
-    a->lacks_factor = db_bool(rows, 0, 10);
+    a->member = db_bool(rows, row, 3);
+    a->top_position = (int)db_i64(rows, row, 7);
+    a->top_role = db_u64(rows, row, 8);
+    a->verification_level = (int)db_i64(rows, row, 9);
+    a->lacks_factor = db_bool(rows, row, 10);
     struct permission_subject *s = &a->subject;
     s->user_id = user_id;
     s->guild_id = a->guild_id;
     s->owner = a->member && user_id == a->owner_id;
-    s->timed_out = db_bool(rows, 0, 4);
-    s->base = a->member ? db_u64(rows, 0, 6) : 0;
+    s->timed_out = db_bool(rows, row, 4);
+    s->base = a->member ? db_u64(rows, row, 6) : 0;
     uint64_t *roles;
-    s->n_roles = db_ids(rows, 0, 5, call_arena(c), &roles);
+    s->n_roles = db_ids(rows, row, 5, call_arena(c), &roles);
     s->roles = roles;
     a->in_guild = a->permissions = permission_in_guild(s);
 }
@@ -42,13 +44,14 @@ static void read_subject(struct call *c, const struct db_rows *rows, uint64_t us
 status access_of(struct call *c, struct db *d, uint64_t guild_id, uint64_t user_id, struct access *ret)
 {
     struct db_rows *rows;
-    status st = chat_query(c, d, &rows, "SELECT " SUBJECT_COLUMNS " FROM guilds g " SUBJECT_JOINS "WHERE g.id = $1",
-                           DB_ID(guild_id), DB_ID(user_id));
+    status st =
+        chat_query(c, d, &rows, "SELECT " SUBJECT_COLUMNS("$2") " FROM guilds g " SUBJECT_JOINS("$2") "WHERE g.id = $1",
+                   DB_ID(guild_id), DB_ID(user_id));
     if (st != ST_OK)
         return st;
     if (!db_count(rows))
         return call_fail(c, ST_UNKNOWN_GUILD, "no guild %" PRIu64, guild_id);
-    read_subject(c, rows, user_id, ret);
+    read_subject(c, rows, 0, user_id, ret);
     return ST_OK;
 }
 
@@ -64,28 +67,29 @@ status access_guild(struct call *c, struct db *d, uint64_t guild_id, struct acce
     return ST_OK;
 }
 
-#define OVERWRITE_SUMS                                                                                                 \
+#define OVERWRITE_SUMS(user)                                                                                           \
     "LEFT JOIN LATERAL (SELECT bit_or(allow) FILTER (WHERE type = 0 AND target_id = g.id) AS ea, "                     \
     "bit_or(deny) FILTER (WHERE type = 0 AND target_id = g.id) AS ed, "                                                \
     "bit_or(allow) FILTER (WHERE type = 0 AND target_id <> g.id) AS ra, "                                              \
     "bit_or(deny) FILTER (WHERE type = 0 AND target_id <> g.id) AS rd, "                                               \
     "bit_or(allow) FILTER (WHERE type = 1) AS ma, bit_or(deny) FILTER (WHERE type = 1) AS md "                         \
-    "FROM overwrites WHERE channel_id = c.id AND target_id = ANY (m.roles || ARRAY[g.id, $2])) o ON true "
+    "FROM overwrites WHERE channel_id = c.id AND target_id = ANY (m.roles || ARRAY[g.id, " user "])) o ON true "
+#define CHANNEL_COLUMNS "c.id, c.type, c.parent_id, c.rate_limit_per_user, o.ea, o.ed, o.ra, o.rd, o.ma, o.md"
 
-static void read_channel(const struct db_rows *rows, struct access *a)
+static void read_channel(const struct db_rows *rows, unsigned row, struct access *a)
 {
     enum { AT = SUBJECT_N };
-    a->channel_id = db_u64(rows, 0, AT);
-    a->channel_type = (int)db_i64(rows, 0, AT + 1);
-    a->parent_id = db_u64(rows, 0, AT + 2);
-    a->rate_limit_per_user = (int)db_i64(rows, 0, AT + 3);
+    a->channel_id = db_u64(rows, row, AT);
+    a->channel_type = (int)db_i64(rows, row, AT + 1);
+    a->parent_id = db_u64(rows, row, AT + 2);
+    a->rate_limit_per_user = (int)db_i64(rows, row, AT + 3);
     struct permission_sums sums = {
-        .everyone_allow = db_u64(rows, 0, AT + 4),
-        .everyone_deny = db_u64(rows, 0, AT + 5),
-        .roles_allow = db_u64(rows, 0, AT + 6),
-        .roles_deny = db_u64(rows, 0, AT + 7),
-        .member_allow = db_u64(rows, 0, AT + 8),
-        .member_deny = db_u64(rows, 0, AT + 9),
+        .everyone_allow = db_u64(rows, row, AT + 4),
+        .everyone_deny = db_u64(rows, row, AT + 5),
+        .roles_allow = db_u64(rows, row, AT + 6),
+        .roles_deny = db_u64(rows, row, AT + 7),
+        .member_allow = db_u64(rows, row, AT + 8),
+        .member_deny = db_u64(rows, row, AT + 9),
     };
     a->permissions = permission_compute(&a->subject, a->channel_type, &sums);
 }
@@ -120,26 +124,72 @@ static status access_direct(struct call *c, struct db *d, uint64_t channel_id, s
     return ST_OK;
 }
 
-status access_channel(struct call *c, struct db *d, uint64_t channel_id, struct access *ret)
+/* *ret_found: false for a DM, and when there is none. */
+static status find_in_guild(struct call *c, struct db *d, uint64_t channel_id, uint64_t user_id, bool *ret_found,
+                            struct access *ret)
 {
     struct db_rows *rows;
     status st = chat_query(
         c, d, &rows,
-        "SELECT " SUBJECT_COLUMNS ", c.id, c.type, c.parent_id, c.rate_limit_per_user, "
-        "o.ea, o.ed, o.ra, o.rd, o.ma, o.md FROM channels c JOIN guilds g ON g.id = c.guild_id " SUBJECT_JOINS
-            OVERWRITE_SUMS "WHERE c.id = $1",
-        DB_ID(channel_id), DB_ID(call_user(c)));
+        "SELECT " SUBJECT_COLUMNS("$2") ", " CHANNEL_COLUMNS
+                                        " FROM channels c JOIN guilds g ON g.id = c.guild_id " SUBJECT_JOINS("$2")
+                                            OVERWRITE_SUMS("$2") "WHERE c.id = $1",
+        DB_ID(channel_id), DB_ID(user_id));
     if (st != ST_OK)
         return st;
-    if (!db_count(rows))
-        return access_direct(c, d, channel_id, ret);
+    *ret_found = db_count(rows);
+    if (*ret_found) {
+        read_subject(c, rows, 0, user_id, ret);
+        read_channel(rows, 0, ret);
+    }
+    return ST_OK;
+}
+
+status access_channel(struct call *c, struct db *d, uint64_t channel_id, struct access *ret)
+{
     struct access a;
-    read_subject(c, rows, call_user(c), &a);
-    read_channel(rows, &a);
+    bool found;
+    status st = find_in_guild(c, d, channel_id, call_user(c), &found, &a);
+    if (st == ST_OK && !found)
+        return access_direct(c, d, channel_id, ret);
+    if (st != ST_OK)
+        return st;
     if (!a.member || !(a.permissions & PERM_VIEW_CHANNEL))
         return call_fail(c, ST_MISSING_ACCESS, "user %" PRIu64 " may not view channel %" PRIu64, call_user(c),
                          channel_id);
     *ret = a;
+    return ST_OK;
+}
+
+status access_channel_of(struct call *c, struct db *d, uint64_t channel_id, uint64_t user_id, struct access *ret)
+{
+    bool found;
+    status st = find_in_guild(c, d, channel_id, user_id, &found, ret);
+    return st == ST_OK && !found ? call_fail(c, ST_UNKNOWN_CHANNEL, "no channel %" PRIu64, channel_id) : st;
+}
+
+status access_in_voice(struct call *c, struct db *d, uint64_t guild_id, struct access **ret, size_t *ret_n)
+{
+    struct db_rows *rows;
+    status
+        st = chat_query(c, d, &rows,
+                        "SELECT " SUBJECT_COLUMNS(
+                            "v.user_id") ", " CHANNEL_COLUMNS
+                                         ", v.user_id FROM voice_states v JOIN guilds g ON g.id = "
+                                         "v.guild_id " SUBJECT_JOINS("v.user_id") "LEFT JOIN channels c ON c.id = "
+                                                                                  "v.channel_id " OVERWRITE_SUMS(
+                                                                                      "v.user_id") "WHERE v.guild_id = "
+                                                                                                   "$1 ORDER BY "
+                                                                                                   "v.user_id",
+                        DB_ID(guild_id));
+    if (st != ST_OK)
+        return st;
+    *ret_n = db_count(rows);
+    *ret = ARENA_ARRAY(call_arena(c), struct access, *ret_n);
+    for (unsigned i = 0; i < *ret_n; i++) {
+        read_subject(c, rows, i, db_u64(rows, i, SUBJECT_N + CHANNEL_N), &(*ret)[i]);
+        read_channel(rows, i, &(*ret)[i]);
+    }
     return ST_OK;
 }
 

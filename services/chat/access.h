@@ -49,6 +49,11 @@ status access_guild(struct call *, struct db *, uint64_t guild_id, struct access
 status access_of(struct call *, struct db *, uint64_t guild_id, uint64_t user_id, struct access *ret) MUST_CHECK;
 /* The caller in the channel. ST_OK only when it may be viewed. */
 status access_channel(struct call *, struct db *, uint64_t channel_id, struct access *ret) MUST_CHECK;
+/* Anybody in a channel of a guild, member or not, seen or not. ST_UNKNOWN_CHANNEL when there is none. */
+status access_channel_of(struct call *, struct db *, uint64_t channel_id, uint64_t user_id,
+                         struct access *ret) MUST_CHECK;
+/* Everybody in the guild's voice channels, each in the channel they are in, by user id; channel_id 0: it is gone. */
+status access_in_voice(struct call *, struct db *, uint64_t guild_id, struct access **ret, size_t *ret_n) MUST_CHECK;
 /* ST_MISSING_PERMISSIONS unless all bits are held (in the channel, for access_channel). */
 status access_require(struct call *, const struct access *, uint64_t bits) MUST_CHECK;
 /* What the subject may do in another channel of the guild, whose overwrites are filled in. */

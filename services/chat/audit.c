@@ -24,7 +24,7 @@ const char *const AUDIT_CHANNEL_FIELDS[] = {
     "name", "type", "topic", "position", "parent_id", "nsfw", "bitrate", "user_limit", "rate_limit_per_user", NULL};
 const char *const AUDIT_ROLE_FIELDS[] = {"name", "color", "hoist", "position", "permissions", "mentionable",
                                          "icon_hash", "unicode_emoji", NULL};
-const char *const AUDIT_MEMBER_FIELDS[] = {"nick", "communication_disabled_until", NULL};
+const char *const AUDIT_MEMBER_FIELDS[] = {"nick", "communication_disabled_until", "mute", "deaf", NULL};
 const char *const AUDIT_INVITE_FIELDS[] = {"code", "max_age", "max_uses", "uses", "temporary", NULL};
 const char *const AUDIT_WEBHOOK_FIELDS[] = {"name", "type", "channel_id", "avatar_hash", NULL};
 const char *const AUDIT_OVERWRITE_FIELDS[] = {"id", "type", "allow", "deny", NULL};

@@ -11,6 +11,7 @@
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "services/chat/chat.h"
+#include "services/chat/voices.h"
 #include <string.h>
 
 /* Entries of one change: a join is two, a role order up to 500, the replacement of 1,000 overwrites by as many others
@@ -248,9 +249,21 @@ static void tell(struct change *ch, struct db_generation g)
     chat_publish(chat_of(ch->call)->bus, generation, ch->entries, ch->n_entries);
 }
 
+/* Whoever may be in a voice channel no longer leaves it with the right. */
+static status review_voices(struct change *ch)
+{
+    status st = ST_OK;
+    for (unsigned i = 0; st == ST_OK && i < ch->n_scopes; i++)
+        if (ch->scopes[i].fence && !ch->scopes[i].close)
+            st = voices_review(ch->call, ch, ch->scopes[i].id);
+    return st;
+}
+
 status change_commit(struct change *ch)
 {
-    status st = has_effect(ch) ? write_entries(ch) : ST_OK;
+    status st = review_voices(ch);
+    if (st == ST_OK && has_effect(ch))
+        st = write_entries(ch);
     if (st == ST_OK) {
         fault_at(FAULT_CHANGE_WRITTEN);
         st = db_exec(ch->db, call_deadline_ms(ch->call), "COMMIT");

@@ -24,7 +24,8 @@ struct chat {
     struct bus_publisher *bus; /* NULL: nothing is published (tests) */
     struct writer *writer;
     struct feed_store *feeds;
-    _Atomic(struct crosspost_worker *) crossposts; /* main's; NULL until the schema is there, and in tests */
+    _Atomic(struct crosspost_worker *) crossposts;   /* main's; NULL until the schema is there, and in tests */
+    _Atomic int64_t voices_kept_ms, voices_since_ms; /* voices_keep: the last one, and the first one without a pause */
     atomic_bool open; /* the schema is there; until then every call is answered ST_UNAVAILABLE */
 };
 /* Never fails for an absent PostgreSQL or Redis. The strings of the config must outlive it. bus_urls NULL: no bus. */

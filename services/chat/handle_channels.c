@@ -11,6 +11,7 @@
 #include "services/chat/handlers.h"
 #include "services/chat/names.h"
 #include "services/chat/rows.h"
+#include "services/chat/voices.h"
 #include <inttypes.h>
 
 enum { CHANNELS_MAX = 500, CHILDREN_MAX = 50, OVERWRITES_MAX = 1000 };
@@ -509,6 +510,8 @@ static status delete_of_guild(struct call *c, const Hubbub__V1__ChannelRequest *
         st = orphan_children(c, ch, &a);
     if (st == ST_OK)
         st = forget_in_guild(c, ch, &a);
+    if (st == ST_OK)
+        st = voices_empty(c, ch, a.guild_id, a.channel_id);
     if (st == ST_OK)
         st = change_query(ch, &rows, "DELETE FROM channels WHERE id = $1", DB_ID(a.channel_id));
     if (st != ST_OK)

@@ -8,6 +8,7 @@
 #include "services/chat/rows.h"
 #include "services/chat/settings.h"
 #include "services/chat/tokens.h"
+#include "services/chat/voices.h"
 #include <inttypes.h>
 
 enum { MEMBERS_MAX = 1000 };
@@ -72,6 +73,8 @@ static status snapshot(struct call *c, const Hubbub__V1__SnapshotRequest *req, H
         st = rows_load_channels(c, d, req->guild_id, &ret->channels, &ret->n_channels);
     if (st == ST_OK)
         st = read_members(c, d, req, ret);
+    if (st == ST_OK)
+        st = voices_load_all(c, d, req->guild_id, &ret->voice_states, &ret->n_voice_states);
     if (st != ST_OK)
         return st;
     ret->generation = chat_generation(call_arena(c), db_generation(d));

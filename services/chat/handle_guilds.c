@@ -5,6 +5,7 @@
 #include "services/chat/handlers.h"
 #include "services/chat/membership.h"
 #include "services/chat/rows.h"
+#include "services/chat/voices.h"
 #include <inttypes.h>
 
 /* ---- Create ---------------------------------------------------------------------------------------------------- */
@@ -219,6 +220,10 @@ static status finish_edit(struct call *c, struct change *ch, const Hubbub__V1__G
     if ((*ret)->verification_level > before->verification_level || (*ret)->mfa_level > before->mfa_level)
         change_fence(ch, before->id);
     change_add(ch, before->id, before->id, 0, ROWS_EVENT(call_arena(c), guild_update, *ret));
+    if ((*ret)->afk_channel_id != before->afk_channel_id)
+        st = voices_review(c, ch, before->id);
+    if (st != ST_OK)
+        return st;
     Hubbub__V1__AuditEntry *e = audit_entry(c, AUDIT_GUILD_UPDATE, before->id);
     audit_compare(c, e, &hubbub__v1__guild__wire, before, *ret, AUDIT_GUILD_FIELDS);
     st = audit_add(c, ch, before->id, e);

@@ -7,6 +7,7 @@
 #include "services/chat/handlers.h"
 #include "services/chat/membership.h"
 #include "services/chat/rows.h"
+#include "services/chat/voices.h"
 #include <inttypes.h>
 
 #define TIMEOUT_MAX_MS (INT64_C(28) * 24 * 3600 * 1000)
@@ -260,9 +261,32 @@ static status edit_roles(struct call *c, struct change *ch, const struct access 
     return st == ST_OK ? set_roles(c, ch, a, t, req->roles, req->n_roles) : st;
 }
 
+enum { EDIT_MUTE = 360, EDIT_DEAF = 361, EDIT_CHANNEL = 362 };
+
+/* Whether the member is another after it, as the guild is told. */
+static bool edits_member(const Hubbub__V1__EditMemberRequest *req)
+{
+    return WIRE_PRESENT_IN(req, 3) || WIRE_PRESENT_IN(req, 4) || WIRE_PRESENT_IN(req, 5) ||
+           WIRE_PRESENT_IN(req, EDIT_MUTE) || WIRE_PRESENT_IN(req, EDIT_DEAF);
+}
+
+static bool edits_voice(const Hubbub__V1__EditMemberRequest *req)
+{
+    return WIRE_PRESENT_IN(req, EDIT_MUTE) || WIRE_PRESENT_IN(req, EDIT_DEAF) || WIRE_PRESENT_IN(req, EDIT_CHANNEL);
+}
+
+/* Only moved, or disconnected. */
+static status finish_move(struct change *ch, const Hubbub__V1__Member *member, Hubbub__V1__Member *resp)
+{
+    status st = change_commit(ch);
+    if (st == ST_OK)
+        *resp = *member;
+    return st;
+}
+
 static status edit(struct call *c, const Hubbub__V1__EditMemberRequest *req, Hubbub__V1__Member *resp)
 {
-    if (!WIRE_PRESENT_IN(req, 3) && !WIRE_PRESENT_IN(req, 4) && !WIRE_PRESENT_IN(req, 5))
+    if (!edits_member(req) && !edits_voice(req))
         return read_member(c, req->guild_id, req->user_id, resp);
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
@@ -279,6 +303,10 @@ static status edit(struct call *c, const Hubbub__V1__EditMemberRequest *req, Hub
         if (st == ST_OK)
             st = set_timeout(c, ch, &a, &t, req->communication_disabled_until);
     }
+    if (st == ST_OK && edits_voice(req))
+        st = voices_moderate(c, ch, &a, req);
+    if (st == ST_OK && !edits_member(req))
+        return finish_move(ch, t.before, resp);
     return st == ST_OK ? finish(c, ch, a.guild_id, t.before, resp) : st;
 }
 

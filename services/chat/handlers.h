@@ -16,6 +16,7 @@
 #include "hubbub/v1/reports.hub.h"
 #include "hubbub/v1/security.hub.h"
 #include "hubbub/v1/settings.hub.h"
+#include "hubbub/v1/voice.hub.h"
 #include "hubbub/v1/webhooks.hub.h"
 
 extern const struct hubbub__v1__accounts__handlers accounts_handlers;
@@ -41,6 +42,7 @@ extern const struct hubbub__v1__reading__handlers reading_handlers;
 extern const struct hubbub__v1__relationships__handlers relationships_handlers;
 extern const struct hubbub__v1__announcements__handlers announcements_handlers;
 extern const struct hubbub__v1__webhooks__handlers webhooks_handlers;
+extern const struct hubbub__v1__voices__handlers voices_handlers;
 extern const struct hubbub__v1__settings__handlers settings_handlers;
 extern const struct hubbub__v1__profiles__handlers profiles_handlers;
 extern const struct hubbub__v1__files__handlers files_handlers;

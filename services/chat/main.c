@@ -162,6 +162,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__directs__serve(s, &directs_handlers);
     hubbub__v1__reading__serve(s, &reading_handlers);
     hubbub__v1__relationships__serve(s, &relationships_handlers);
+    hubbub__v1__voices__serve(s, &voices_handlers);
     hubbub__v1__settings__serve(s, &settings_handlers);
     hubbub__v1__profiles__serve(s, &profiles_handlers);
     hubbub__v1__files__serve(s, &files_handlers);

@@ -67,6 +67,8 @@ Hubbub__V1__Member *rows_member_only(struct arena *arena, const struct db_rows *
     SET_UNLESS_ZERO(m, communication_disabled_until, db_i64(rows, row, col + 4));
     m->avatar = text_or_null(rows, row, col + 5);
     m->banner = text_or_null(rows, row, col + 6);
+    SET_UNLESS_ZERO(m, mute, db_bool(rows, row, col + 7));
+    SET_UNLESS_ZERO(m, deaf, db_bool(rows, row, col + 8));
     return m;
 }
 

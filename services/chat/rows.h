@@ -29,8 +29,8 @@ Hubbub__V1__User *rows_own_user(struct arena *, const struct db_rows *, unsigned
 /* Without and with its user. */
 #define ROWS_MEMBER_ONLY                                                                                               \
     "m.nick, m.roles, " ROWS_MS("m.joined_at") ", m.flags, " ROWS_MS(                                                  \
-        "CASE WHEN m.timeout_until > clock_timestamp() THEN m.timeout_until END") ", m.avatar, m.banner"
-enum { ROWS_MEMBER_ONLY_N = 7 };
+        "CASE WHEN m.timeout_until > clock_timestamp() THEN m.timeout_until END") ", m.avatar, m.banner, m.mute, m.deaf"
+enum { ROWS_MEMBER_ONLY_N = 9 };
 Hubbub__V1__Member *rows_member_only(struct arena *, const struct db_rows *, unsigned row, unsigned col);
 #define ROWS_MEMBER ROWS_MEMBER_ONLY ", " ROWS_USER
 enum { ROWS_MEMBER_N = ROWS_MEMBER_ONLY_N + ROWS_USER_N };

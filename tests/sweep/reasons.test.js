@@ -14,6 +14,7 @@ const WITHOUT = new Set(['POST /guilds', 'DELETE /guilds/{guild_id}', 'POST /gui
     'POST /channels/{channel_id}/messages', 'PATCH /channels/{channel_id}/messages/{message_id}', 'POST /channels/{channel_id}/typing',
     'POST /channels/{channel_id}/messages/{message_id}/crosspost', 'POST /channels/{channel_id}/messages/{message_id}/ack',
     'POST /channels/{channel_id}/messages/{message_id}/reports', 'POST /channels/{channel_id}/pins/ack', 'DELETE /channels/{channel_id}/messages/ack',
+    'PATCH /guilds/{guild_id}/voice-states/@me', 'PATCH /guilds/{guild_id}/voice-states/{user_id}',
     'PUT /channels/{channel_id}/recipients/{user_id}', 'DELETE /channels/{channel_id}/recipients/{user_id}']);
 const isOther = ({ path }) => path.includes('/reactions') || path.startsWith('/users/@me/') || /^\/webhooks\/\{webhook_id\}\/\{webhook_token\}(\/|$)/.test(path);
 const mutates = (r) => r.verb !== 'GET' && /\{(guild_id|channel_id|webhook_id|code)\}/.test(r.path) && !(r.verb === 'POST' && r.path === '/invites/{code}');

@@ -36,7 +36,7 @@ export const BOTS_FORBIDDEN = [403, 20001];
 export const ONLY_BOTS = [403, 20002];
 export const FORM = [400, 50035];
 export const UNKNOWN = { application: [404, 10002], ban: [404, 10026], channel: [404, 10003], emoji: [404, 10014], guild: [404, 10004], invite: [404, 10006], member: [404, 10007], message: [404, 10008],
-    overwrite: [404, 10009], report: [404, 10099], role: [404, 10011], session: [404, 10020], user: [404, 10013], webhook: [404, 10015] };
+    overwrite: [404, 10009], report: [404, 10099], role: [404, 10011], session: [404, 10020], user: [404, 10013], webhook: [404, 10015], voice: [404, 10065] };
 export const PASSWORD_WRONG = [400, 50018];
 export const NOT_ENROLLED = [400, 60002];
 export const FACTOR_NEEDED = [403, 60003];
@@ -85,6 +85,10 @@ const withOwnEmoji = { ready: async (s) => { s.ids.emoji_id = (await s.owner.pos
 const administrator = { outsider: ACCESS, lowest: ACCESS, owner: OK };
 const withReport = { ready: async (s) => { s.ids.report_id = (await s.target.post(`/channels/${s.channel}/messages/${s.message}/reports`, { reason: 'spam' })).id; } };
 const withVictim = { ready: async (s) => { s.ids.user_id = (await s.hub.register()).id; }, foreign: { user_id: ANY }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } };
+// Three of the cast are in a voice channel.
+const inVoice = { ready: (s) => void s.hub.psql(`INSERT INTO voice_states (guild_id, user_id, channel_id, session_id, due) SELECT ${s.guild}, u, c.id, 'scene', now() + interval '1 hour'
+    FROM unnest(ARRAY[${s.owner.id}, ${s.lowest.id}, ${s.target.id}]::bigint[]) u, channels c WHERE c.guild_id = ${s.guild} AND c.type = 2`) };
+const noVoice = { foreign: { user_id: UNKNOWN.voice }, other: { user_id: UNKNOWN.voice }, zero: { user_id: UNKNOWN.voice } };
 const ofNobody = { overwrite_id: UNKNOWN.role };
 
 export const table = {
@@ -170,6 +174,12 @@ export const table = {
     'DELETE /guilds/{guild_id}/members/{user_id}': powerful,
     'PUT /guilds/{guild_id}/members/{user_id}/roles/{role_id}': { ...powerful, path: { role_id: (s) => s.spareRole } },
     'DELETE /guilds/{guild_id}/members/{user_id}/roles/{role_id}': powerful,
+
+    'GET /guilds/{guild_id}/voice-states/@me': { ...members, ...inVoice },
+    'GET /guilds/{guild_id}/voice-states/{user_id}': { ...members, ...inVoice, ...noVoice },
+    'PATCH /guilds/{guild_id}/voice-states/@me': { ...members, ...inVoice, body: { suppress: true } },
+    'PATCH /guilds/{guild_id}/voice-states/{user_id}': { ...powerful, ...inVoice, ...noVoice, body: { suppress: true } },
+    'GET /voice/regions': everybody,
 
     'POST /channels/{channel_id}/messages': { ...members, body: { content: 'said' } },
     'GET /channels/{channel_id}/messages': members,

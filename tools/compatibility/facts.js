@@ -14,7 +14,7 @@ export const operations = {
     'PATCH /guilds/{guild_id}': 'no images, features, rules and updates channels, system_channel_flags',
     'POST /guilds/{guild_id}/roles': 'no icon, no unicode_emoji',
     'PATCH /guilds/{guild_id}/roles/{role_id}': 'no icon, no unicode_emoji',
-    'PATCH /guilds/{guild_id}/members/{user_id}': 'nick, roles and time-out; no mute, deaf, channel_id or flags',
+    'PATCH /guilds/{guild_id}/members/{user_id}': 'no flags',
     'PATCH /guilds/{guild_id}/members/@me': 'nick only',
     'POST /channels/{channel_id}/webhooks': 'no avatar',
     'PATCH /webhooks/{webhook_id}': 'name and channel; no avatar',
@@ -27,6 +27,8 @@ export const operations = {
     'GET /channels/{channel_id}/messages/{message_id}/reactions/{emoji_name}': 'emoji of Unicode; none of a guild\'s own, no bursts',
     'PATCH /channels/{channel_id}/messages/{message_id}': 'no components; no new files',
     'GET /guilds/{guild_id}/audit-logs': 'of what is served: guild, channels, overwrites, roles, members, bans, bots, invites, webhooks, messages',
+    'PATCH /guilds/{guild_id}/voice-states/@me': 'suppress; there are no stages, so nobody asks to speak',
+    'PATCH /guilds/{guild_id}/voice-states/{user_id}': 'suppress',
     'GET /gateway/bot': 'session_start_limit is not counted',
 };
 
@@ -34,7 +36,7 @@ export const operations = {
 export const ownOperations = ['GET /gateway', 'GET /gateway/bot'];
 
 export const events = {
-    GUILD_CREATE: 'no threads, voice states, stages, scheduled events or sounds',
+    GUILD_CREATE: 'no threads, stages, scheduled events or sounds',
     MESSAGE_CREATE: 'what its operation does not have',
     MESSAGE_UPDATE: 'what its operation does not have',
     MESSAGE_REACTION_ADD: 'no bursts',
@@ -46,7 +48,7 @@ export const opcodes = [
     [1, 'Heartbeat', 'both', 'yes', '', 'Op.HEARTBEAT'],
     [2, 'Identify', 'client', 'yes', '', '.identify('],
     [3, 'Presence Update', 'client', 'yes', '', 'op: 3,'],
-    [4, 'Voice State Update', 'client', 'no', 'accepted and ignored'],
+    [4, 'Voice State Update', 'client', 'yes', '', 'op: 4,'],
     [6, 'Resume', 'client', 'yes', '', '.resume('],
     [7, 'Reconnect', 'server', 'yes', '', 'Op.RECONNECT'],
     [8, 'Request Guild Members', 'client', 'yes', '', 'op: 8,'],

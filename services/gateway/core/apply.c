@@ -1,7 +1,8 @@
 /* apply.c - an entry's turn has come: the replica and the memberships are folded, then every attached session that may
  * see the entry is given it, inside one turn of the loop. Who may see a message is decided by the channel's
  * VIEW_CHANNEL as it stands at this number of the feed. When an entry changes who sees what, sessions that gain a
- * channel are given CHANNEL_CREATE, those that lose one CHANNEL_DELETE. */
+ * channel are given CHANNEL_CREATE, those that lose one CHANNEL_DELETE, and whoever is in voice there comes and goes
+ * with it. */
 #include "hubbub/v1/channels.hub.h"
 #include "hubbub/v1/feeds.hub.h"
 #include "lib/permission/permission.h"
@@ -82,8 +83,10 @@ static void views_end(struct turn *t, const struct user *only)
     {
         if (concerns(hold, only) && hold->before)
             compare_views(t, made, hold);
-        hold->before = NULL;
     }
+    voice_views_changed(t->h, t->s, only);
+    DL_FOREACH(t->s->holds, hold)
+    hold->before = NULL;
     for (unsigned i = 0; i < t->r->n_channels * 2; i++)
         fanout_end(t->h, &made[i]);
     free(made);
@@ -153,6 +156,12 @@ static void pins_updated(struct turn *t)
         c->channel->last_pin_timestamp = p->last_pin_timestamp;
     }
     fan_out(t, NULL);
+}
+
+static void voice_updated(struct turn *t)
+{
+    replica_put_voice(t->r, t->event->voice_state_update);
+    voice_tell_all(t->h, t->s, t->event->voice_state_update);
 }
 
 static void passed_on(struct turn *t)
@@ -367,6 +376,7 @@ static const struct {
     RULE(ban_remove, passed_on),
     RULE(audit_entry, passed_on),
     RULE(pins_update, pins_updated),
+    RULE(voice_state_update, voice_updated),
     RULE(message_delete_bulk, passed_on),
     RULE(reaction_add, passed_on),
     RULE(reaction_remove, passed_on),
@@ -404,11 +414,25 @@ static void stop_catchups(struct hub *h, struct scope *s, const Hubbub__V1__Even
         session_invalidate(h, hold->session);
 }
 
+static void apply_missed_voice(struct hub *h, struct hold *hold, const Hubbub__V1__VoiceState *state)
+{
+    struct voice_telling v;
+    voice_telling_begin(&v, state);
+    struct fanout *f = voice_telling_of(&v, hold);
+    if (f)
+        fanout_send(h, f, hold->session);
+    voice_telling_end(h, &v);
+}
+
 static bool apply_missed_entry(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEntry *e)
 {
     if (decides_view(hold, e->event)) {
         session_invalidate(h, hold->session);
         return false;
+    }
+    if (e->event->voice_state_update) {
+        apply_missed_voice(h, hold, e->event->voice_state_update);
+        return true;
     }
     Hubbub__V1__Event event = *e->event;
     if (event.guild_update)

@@ -234,6 +234,15 @@ static void handle_command(struct frame *f)
         f->h->io.command(f->h->io.user, f->c->edge, &x->identity, f->op, f->d);
 }
 
+static void handle_voice(struct frame *f)
+{
+    Hubbub__V1__VoiceStateInput *d = read_message(f, &hubbub__v1__voice_state_input__wire);
+    if (!d)
+        close_undecodable(f);
+    else if (f->c->session->state == SESSION_OPEN)
+        voice_request(f->h, f->c->session, d);
+}
+
 static void handle_subscription(struct frame *f)
 {
     Hubbub__V1__GuildSubscription *d = read_leniently(f, &hubbub__v1__guild_subscription__wire);
@@ -274,17 +283,16 @@ static const struct op_rule {
     bool before;
     void (*handle)(struct frame *);
 } op_rules[] = {
-    {1, true, handle_heartbeat},      {2, true, handle_identify},
-    {3, false, handle_presence},      {4, false, handle_nothing}, /* voice state */
-    {5, false, handle_nothing},                                   /* voice server ping */
-    {6, true, handle_resume},         {8, false, handle_request_members},
-    {14, false, handle_subscription}, {17, false, handle_nothing}, /* lobby voice states */
-    {28, false, handle_nothing},                                   /* forum unreads */
-    {29, false, handle_nothing},                                   /* remote command */
-    {32, false, handle_nothing},                                   /* speed test */
-    {33, false, handle_nothing},      {37, false, handle_subscriptions},
-    {40, true, handle_heartbeat},     {41, false, handle_nothing}, /* time-spent session id */
-    {42, false, handle_nothing},                                   /* lobby voice ping */
+    {1, true, handle_heartbeat},  {2, true, handle_identify},         {3, false, handle_presence},
+    {4, false, handle_voice},     {5, false, handle_nothing}, /* voice server ping */
+    {6, true, handle_resume},     {8, false, handle_request_members}, {14, false, handle_subscription},
+    {17, false, handle_nothing}, /* lobby voice states */
+    {28, false, handle_nothing}, /* forum unreads */
+    {29, false, handle_nothing}, /* remote command */
+    {32, false, handle_nothing}, /* speed test */
+    {33, false, handle_nothing},  {37, false, handle_subscriptions},  {40, true, handle_heartbeat},
+    {41, false, handle_nothing}, /* time-spent session id */
+    {42, false, handle_nothing}, /* lobby voice ping */
     {100, false, handle_command},
 };
 

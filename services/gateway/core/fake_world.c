@@ -321,6 +321,33 @@ uint64_t fake_audit(struct fake_world *w, unsigned guild, uint64_t permission)
     return commit_guild(w, guild, 0, e, a);
 }
 
+static Hubbub__V1__VoiceState *make_voice(struct arena *a, const struct fake_world *w, unsigned guild, unsigned user)
+{
+    const struct fake_guild *g = &w->guilds[guild];
+    Hubbub__V1__VoiceState *v = PB_NEW(a, Hubbub__V1__VoiceState, hubbub__v1__voice_state);
+    PB_SET(v, guild_id, fake_guild_id(guild));
+    PB_SET(v, user_id, fake_user_id(user));
+    if (g->voice[user])
+        PB_SET(v, channel_id, g->voice[user]);
+    v->session_id = (char *)g->voice_session[user];
+    v->member = fake_member(w, guild, user, a);
+    return v;
+}
+
+uint64_t fake_voice(struct fake_world *w, unsigned guild, unsigned user, int channel, const char *session_id)
+{
+    struct fake_guild *g = &w->guilds[guild];
+    struct arena *a = arena_create(0);
+    uint64_t left = g->voice[user];
+    g->voice[user] = channel < 0 ? 0 : g->channels[channel].id;
+    snprintf(g->voice_session[user], sizeof g->voice_session[user], "%s", session_id);
+    Hubbub__V1__Event *e = new_event(a);
+    e->voice_state_update = make_voice(a, w, guild, user);
+    if (left && left != g->voice[user])
+        PB_SET(e->voice_state_update, left_channel_id, left);
+    return commit_guild(w, guild, 0, e, a);
+}
+
 uint64_t fake_set_roles(struct fake_world *w, unsigned guild, unsigned user, unsigned roles)
 {
     struct arena *a = arena_create(0);
@@ -723,6 +750,10 @@ static void fill_guild(const struct fake_world *w, unsigned guild, Hubbub__V1__S
     for (unsigned i = 0; i < FAKE_USERS; i++)
         if (f->member[i])
             r->members[r->n_members++] = make_member(a, w, guild, i);
+    r->voice_states = ARENA_ARRAY(a, Hubbub__V1__VoiceState *, FAKE_USERS);
+    for (unsigned i = 0; i < FAKE_USERS; i++)
+        if (f->voice[i])
+            r->voice_states[r->n_voice_states++] = make_voice(a, w, guild, i);
     uint32_t count = (uint32_t)r->n_members;
     for (unsigned i = 0; guild == 0 && i < w->n_town; i++)
         count += w->town[i].member != NULL;
@@ -1230,6 +1261,21 @@ static void io_presence(void *user, const Hubbub__V1__SessionPresence *p)
     w->last_presence = memory_copy_message(p);
 }
 
+static void io_voice(void *user, uint64_t ticket, const Hubbub__V1__SetVoiceRequest *r)
+{
+    struct fake_world *w = user;
+    memory_free_message(w->last_voice);
+    w->last_voice = memory_copy_message(r);
+    w->voice_ticket = ticket;
+    w->voices_asked++;
+}
+
+static void io_voices_keep(void *user, const Hubbub__V1__KeepVoicesRequest *r)
+{
+    struct fake_world *w = user;
+    w->voices_kept = (unsigned)r->n_voices;
+}
+
 static void keep_frame(struct fake_client *c, const struct hub_payload *p, int64_t s)
 {
     if (c->n_frames == c->cap_frames) {
@@ -1360,6 +1406,8 @@ static void start_gateway(struct fake_world *w, unsigned gateway)
                         .presence_moved = io_presence_moved,
                         .subscribe = io_subscribe,
                         .presence = io_presence,
+                        .voice = io_voice,
+                        .voices_keep = io_voices_keep,
                         .send = io_send,
                         .close = io_close,
                         .payload_free = io_payload_free,
@@ -1475,6 +1523,7 @@ void fake_destroy(struct fake_world *w)
     for (unsigned i = 0; i < w->n_clients; i++)
         free_client(w->clients[i]);
     memory_free_message(w->last_presence);
+    memory_free_message(w->last_voice);
     for (unsigned i = 0; i < w->n_town; i++)
         memory_free_message(w->town[i].member);
     free(w->town);

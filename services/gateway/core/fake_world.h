@@ -87,6 +87,8 @@ struct fake_guild {
     bool member[FAKE_USERS];
     unsigned member_roles[FAKE_USERS]; /* bit by role */
     int hoisted[FAKE_ROLES];           /* the role's position; 0: not hoisted */
+    uint64_t voice[FAKE_USERS];        /* the channel where the user is; 0: in none */
+    char voice_session[FAKE_USERS][80];
     struct fake_channel channels[FAKE_CHANNELS];
     unsigned n_channels;
 };
@@ -164,6 +166,9 @@ struct fake_world {
     void (*on_turn)(struct fake_world *); /* after every call of the hub; may be NULL */
     void *on_turn_user;
     Hubbub__V1__SessionPresence *last_presence;
+    Hubbub__V1__SetVoiceRequest *last_voice; /* is not answered but by hub_on_voice(voice_ticket) */
+    uint64_t voice_ticket;
+    unsigned voices_asked, voices_kept;
     unsigned commands, presences_moved, identifies, seats_taken, seats_left;
     bool redis_away;         /* no tick is kept or found */
     struct fake_tick *ticks; /* the newest first */
@@ -216,6 +221,8 @@ uint64_t fake_join(struct fake_world *, unsigned guild, unsigned user);
 uint64_t fake_leave(struct fake_world *, unsigned guild, unsigned user);
 /* An entry of the audit log, for those who hold the permission. */
 uint64_t fake_audit(struct fake_world *, unsigned guild, uint64_t permission);
+/* The user is in that channel of the guild from now on (-1: in none), by that session. */
+uint64_t fake_voice(struct fake_world *, unsigned guild, unsigned user, int channel, const char *session_id);
 uint64_t fake_set_roles(struct fake_world *, unsigned guild, unsigned user, unsigned roles);
 uint64_t fake_set_role_permissions(struct fake_world *, unsigned guild, unsigned role, uint64_t permissions);
 uint64_t fake_add_channel(struct fake_world *, unsigned guild);

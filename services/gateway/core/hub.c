@@ -154,6 +154,7 @@ void hub_tick(struct hub *h, int64_t now_ms)
         sessions_check(h);
         moves_check(h);
         moves_tick(h);
+        voices_keep(h);
         unload_idle(h);
     }
     hub_settle(h);

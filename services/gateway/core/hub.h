@@ -10,6 +10,7 @@
 #include "hubbub/v1/feeds.pb-c.h"
 #include "hubbub/v1/gateway.pb-c.h"
 #include "hubbub/v1/presence.pb-c.h"
+#include "hubbub/v1/voice.pb-c.h"
 #include "lib/base/arena.h"
 #include "lib/base/status.h"
 #include "lib/wire/wire.h"
@@ -61,6 +62,10 @@ struct hub_io {
     void (*member)(void *user, uint64_t ticket, uint64_t guild_id, uint64_t user_id);
     void (*members)(void *user, uint64_t ticket, const Hubbub__V1__SearchMembersRequest *);
     void (*presences)(void *user, uint64_t ticket, const uint64_t *user_ids, size_t n);
+    /* Op 4, answered by hub_on_voice(); ticket 0: a session ended, and the answer is not waited for. */
+    void (*voice)(void *user, uint64_t ticket, const Hubbub__V1__SetVoiceRequest *);
+    /* Every ten seconds, those in voice whose sessions are here; no answer. */
+    void (*voices_keep)(void *user, const Hubbub__V1__KeepVoicesRequest *);
     /* Questions to the other gateways. take: to the session's owner, or whoever has it (again: to all of them, for all
      * that answered said that it moved on). confirm: to the one that `from` of hub_on_take names. take NULL: there are
      * none. */
@@ -141,6 +146,7 @@ void hub_on_members(struct hub *, uint64_t ticket, status st, const Hubbub__V1__
                     int64_t now_ms);
 void hub_on_presences(struct hub *, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *,
                       int64_t now_ms);
+void hub_on_voice(struct hub *, uint64_t ticket, status st, int64_t now_ms);
 
 /* ---- Sessions that move between gateways: core/move.c --------------------------------------------------------------
  */

@@ -7,6 +7,7 @@
 
 enum {
     INTENT_GUILDS = 0,
+    INTENT_VOICE_STATES = 7,
     INTENT_PRESENCES = 8,
     LARGE_MEMBERS_MAX = 100,
 };
@@ -155,6 +156,38 @@ static void add_presences(const struct session *x, const struct replica *r, Hubb
     }
 }
 
+static bool lists_member(const Hubbub__V1__GuildCreated *g, uint64_t user_id)
+{
+    for (size_t i = 0; i < g->n_members; i++)
+        if (g->members[i]->user->id == user_id)
+            return true;
+    return false;
+}
+
+/* Of the channels that the session views, and its user's own; without the guild's id, and with their members in the
+ * members. */
+static void add_voice_states(struct hold *hold, Hubbub__V1__GuildCreated *g, struct arena *a)
+{
+    const struct replica *r = hold->scope->replica;
+    unsigned n = HASH_COUNT(r->voices);
+    if (!n || !session_has_intent(hold->session, INTENT_VOICE_STATES))
+        return;
+    size_t told = g->n_members;
+    g->voice_states = ARENA_ARRAY(a, Hubbub__V1__VoiceState *, n);
+    g->members = memcpy(ARENA_ARRAY(a, Hubbub__V1__Member *, told + n), g->members, told * sizeof *g->members);
+    for (struct replica_voice *v = r->voices; v; v = v->hh.next) {
+        if (!voice_seen(hold, v->state))
+            continue;
+        Hubbub__V1__VoiceState *shown = g->voice_states[g->n_voice_states++] =
+            PB_NEW(a, Hubbub__V1__VoiceState, hubbub__v1__voice_state);
+        *shown = *v->state;
+        shown->has_guild_id = false;
+        shown->member = NULL;
+        if (v->state->member && !lists_member(g, v->user_id))
+            g->members[g->n_members++] = v->state->member;
+    }
+}
+
 static void add_channels(struct hold *hold, Hubbub__V1__GuildCreated *g, struct arena *a)
 {
     const struct replica *r = hold->scope->replica;
@@ -179,6 +212,7 @@ void ready_send_guild(struct hub *h, struct hold *hold)
     PB_SET(&g, unavailable, false);
     add_members(x, r, &g, a);
     add_channels(hold, &g, a);
+    add_voice_states(hold, &g, a);
     add_presences(x, r, &g, a);
     dispatch_once(h, x, "GUILD_CREATE", &hubbub__v1__guild_created__wire, &g, true);
     arena_destroy(a);

@@ -20,6 +20,8 @@ struct replica *replica_create(const Hubbub__V1__SnapshotResponse *snapshot, str
         replica_put_channel(r, snapshot->channels[i]);
     for (size_t i = 0; i < snapshot->n_members; i++)
         replica_put_member(r, snapshot->members[i], true);
+    for (size_t i = 0; i < snapshot->n_voice_states; i++)
+        replica_put_voice(r, snapshot->voice_states[i]);
     r->member_count = snapshot->member_count > HASH_COUNT(r->members) ? snapshot->member_count : HASH_COUNT(r->members);
     return r;
 }
@@ -32,6 +34,13 @@ static void free_classes(struct view_class *retired)
         free(retired);
         retired = next;
     }
+}
+
+static void drop_voice(struct replica *r, struct replica_voice *v)
+{
+    HASH_DEL(r->voices, v);
+    memory_free_message(v->state);
+    free(v);
 }
 
 void replica_destroy(struct replica *r)
@@ -50,6 +59,8 @@ void replica_destroy(struct replica *r)
         memory_free_message(p->presence);
         free(p);
     }
+    while (r->voices)
+        drop_voice(r, r->voices);
     replica_retire_classes(r);
     replica_release_classes(r);
     memory_free_message(r->guild);
@@ -224,6 +235,46 @@ void replica_remove_role(struct replica *r, uint64_t role_id)
     replica_retire_classes(r);
 }
 
+/* ---- Voice ----------------------------------------------------------------------------------------------------- */
+
+static struct replica_voice *find_voice(const struct replica *r, uint64_t user_id)
+{
+    struct replica_voice *v;
+    HASH_FIND(hh, r->voices, &user_id, sizeof user_id, v);
+    return v;
+}
+
+const Hubbub__V1__VoiceState *replica_voice(const struct replica *r, uint64_t user_id)
+{
+    struct replica_voice *v = find_voice(r, user_id);
+    return v ? v->state : NULL;
+}
+
+void replica_put_voice(struct replica *r, const Hubbub__V1__VoiceState *state)
+{
+    struct replica_voice *v = find_voice(r, state->user_id);
+    if (v)
+        drop_voice(r, v);
+    if (!state->channel_id)
+        return;
+    v = memory_zeroed(sizeof *v);
+    v->user_id = state->user_id;
+    v->state = memory_copy_message(state);
+    v->state->has_left_channel_id = false;
+    v->state->left_channel_id = 0;
+    HASH_ADD(hh, r->voices, user_id, sizeof v->user_id, v);
+}
+
+/* Their member goes with them in what is told. */
+static void renew_voice_member(struct replica *r, const Hubbub__V1__Member *member)
+{
+    struct replica_voice *v = find_voice(r, member->user->id);
+    if (!v)
+        return;
+    memory_free_message(v->state->member);
+    v->state->member = memory_copy_message(member);
+}
+
 /* ---- Members and presences ------------------------------------------------------------------------------------- */
 
 static struct replica_member *find_member(const struct replica *r, uint64_t user_id)
@@ -243,6 +294,7 @@ void replica_put_member(struct replica *r, const Hubbub__V1__Member *member, boo
 {
     if (!member->user)
         return;
+    renew_voice_member(r, member);
     struct replica_member *m = find_member(r, member->user->id);
     if (!m) {
         if (!needed && HASH_COUNT(r->members) >= REPLICA_MEMBERS_MAX)

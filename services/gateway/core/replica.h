@@ -30,6 +30,11 @@ struct replica_presence {
     Hubbub__V1__PresenceUpdated *presence;
     UT_hash_handle hh;
 };
+struct replica_voice {
+    uint64_t user_id;
+    Hubbub__V1__VoiceState *state;
+    UT_hash_handle hh;
+};
 /* Members who see the same channels. */
 struct view_class {
     UT_hash_handle hh;
@@ -51,6 +56,7 @@ struct replica {
     struct replica_member *members;
     uint32_t member_count;
     struct replica_presence *presences;
+    struct replica_voice *voices; /* everybody who is in a channel */
     struct view_class *classes, *retired;
 };
 
@@ -82,6 +88,11 @@ bool replica_complete(const struct replica *);
 const Hubbub__V1__PresenceUpdated *replica_presence(const struct replica *, uint64_t user_id);
 /* Offline ones are forgotten. */
 void replica_put_presence(struct replica *, const Hubbub__V1__PresenceUpdated *);
+
+/* NULL: in no voice channel. */
+const Hubbub__V1__VoiceState *replica_voice(const struct replica *, uint64_t user_id);
+/* Without a channel: forgotten. */
+void replica_put_voice(struct replica *, const Hubbub__V1__VoiceState *);
 
 /* The class of a member; valid while replica.version is the same. */
 struct view_class *replica_class(struct replica *, uint64_t user_id, const uint64_t *roles, size_t n_roles);

@@ -346,6 +346,7 @@ void session_end(struct hub *h, struct session *x)
     leave_seat(h, x);
     members_forget(h, x);
     friends_forget(x);
+    voice_forget(h, x);
     if (x->presence_shown)
         show_presence(h, x, true);
     if (x->ticked_at)

@@ -8,6 +8,7 @@
  *   fanout.c      payloads: encode once, intents, visibility, message content
  *   ready.c       READY, GUILD_CREATE
  *   members.c     op 8: member chunks
+ *   voice.c       who is in which voice channel, op 4
  *   presence.c    what a session shows of its user, and whose presence it is told of
  *   friends.c     whose friend a session's user is, and their presence
  *   member_list.h the lists beside channels: ops 14 and 37, GUILD_MEMBER_LIST_UPDATE
@@ -46,6 +47,7 @@ enum {
     UNLOAD_LINGER_MS = 5000,
     PRESENCES_WAIT_MS = 300,
     PRESENCE_GRACE_MS = 10000,
+    VOICES_KEEP_MS = 10000,     /* chat lets go of a voice state that nobody kept for a minute */
     PRESENCE_MEMBERS_MAX = 250, /* a larger guild tells of presences to bots and to those who subscribed */
     WATCHED_MAX = 1000,         /* members that a session may subscribe to */
     CATCHUP_RANGE_MAX = 10000,
@@ -93,6 +95,7 @@ enum ticket_kind {
     TICKET_ROSTER_PRESENCES,
     TICKET_CLAIM,
     TICKET_FRIENDS,
+    TICKET_VOICE,
     TICKET_KINDS
 };
 
@@ -107,6 +110,7 @@ struct ticket {
     struct hold *hold;             /* cleared when it is dropped */
     struct resumption *resumption; /* cleared when its socket goes */
     struct roster *roster;         /* cleared when it is dropped */
+    struct voice_wish *voice_wish; /* cleared when it is dropped */
     bool by_id;                    /* roster: of users, not a page */
     bool has_token;                /* heads */
     uint64_t token;
@@ -261,7 +265,8 @@ struct session {
     unsigned n_members_asks, n_watched;
     uint64_t *friends; /* of a person */
     size_t n_friends;
-    struct ticket *friends_ticket; /* their presence is asked for */
+    struct ticket *friends_ticket;   /* their presence is asked for */
+    struct voice_wish *voice_wishes; /* voice.c's: op 4 under way */
     struct ring ring;
     char *status;
     Hubbub__V1__PresenceInput *presence; /* as the client gave it; NULL: nothing yet */
@@ -324,6 +329,7 @@ struct hub {
     int64_t digest_at, digest_asked_at;
 
     bool draining;
+    int64_t voices_keep_at;
     int64_t slow_at; /* when connections, sessions and idle scopes are looked over again */
     struct hub_payload *hello, *beat_ack, *invalid, *reconnect;
 };
@@ -496,6 +502,31 @@ bool hold_views(struct hold *, const struct replica_channel *);
 /* Whether the member holds all the bits in the guild. One that was timed out holds only what a time-out leaves until
  * its next MEMBER_UPDATE: there is no wall clock here, and too little is safe. */
 bool hold_permits(struct hold *, uint64_t permission);
+
+/* voice.c */
+/* One voice state on its way out: as it is, and as one who left to those who no longer see where the user is. */
+struct voice_telling {
+    const Hubbub__V1__VoiceState *state;
+    Hubbub__V1__VoiceState gone_state;
+    Hubbub__V1__Event event, gone_event;
+    struct fanout full, gone;
+};
+void voice_telling_begin(struct voice_telling *, const Hubbub__V1__VoiceState *);
+/* What the session is told; NULL: nothing. */
+struct fanout *voice_telling_of(struct voice_telling *, struct hold *);
+void voice_telling_end(struct hub *, struct voice_telling *);
+/* Whether the session sees where the user is. */
+bool voice_seen(struct hold *, const Hubbub__V1__VoiceState *);
+/* An entry in its turn, to everybody whom it concerns. */
+void voice_tell_all(struct hub *, struct scope *, const Hubbub__V1__VoiceState *);
+/* After a fold that decides views, while hold->before is what was seen: gained channels come with whoever is in them,
+ * lost ones go. */
+void voice_views_changed(struct hub *, struct scope *, const struct user *only);
+/* Op 4. */
+void voice_request(struct hub *, struct session *, const Hubbub__V1__VoiceStateInput *);
+/* The session ends: it leaves. */
+void voice_forget(struct hub *, struct session *);
+void voices_keep(struct hub *);
 
 /* ready.c */
 void ready_send(struct hub *, struct session *);

@@ -6,6 +6,7 @@
 #include "hubbub/v1/gateway.hub.h"
 #include "hubbub/v1/messages.hub.h"
 #include "hubbub/v1/presence.hub.h"
+#include "hubbub/v1/voice.hub.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/gateway/edge/admit.h"
@@ -234,6 +235,42 @@ static void presences(void *user, uint64_t ticket, const uint64_t *user_ids, siz
     request.n_user_ids = n;
     ask(r, r->edge->presence, 0, &hubbub__v1__presences__get__method, &request.base, ticket, READ_TIMEOUT_MS,
         on_presences);
+}
+
+/* Its entry comes with the answer, as with any call of the user's own. */
+static void on_voice(void *user, const struct rpc_result *result)
+{
+    struct question *q = user;
+    if (result->entries)
+        edge_on_bus(q->edge, result->entries);
+    hub_on_voice(q->edge->hub, q->ticket, result->st, clock_mono_ms());
+    edge_touch(q->edge);
+    free(q);
+}
+
+static void voice(void *user, uint64_t ticket, const Hubbub__V1__SetVoiceRequest *request)
+{
+    struct rim *r = user;
+    char id[33];
+    edge_request_id(id);
+    struct question *q = malloc(sizeof *q);
+    if (!q)
+        log_fatal("out of memory");
+    *q = (struct question){r->edge, ticket};
+    struct rpc_identity who = {.user_id = request->user_id, .request_id = id};
+    rpc_call(r->edge->chat, request->guild_id, &hubbub__v1__voices__set__method, &request->base, &who, 0, on_voice, q);
+}
+
+static void on_kept(void *user, const struct rpc_result *result)
+{
+    if (result->entries)
+        edge_on_bus(user, result->entries);
+}
+
+static void voices_keep(void *user, const Hubbub__V1__KeepVoicesRequest *request)
+{
+    struct rim *r = user;
+    call(r->edge->chat, r->presence_key, &hubbub__v1__voices__keep__method, &request->base, 0, on_kept, r->edge);
 }
 
 static void take(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq, bool again)
@@ -480,6 +517,8 @@ void rim_fill_io(struct rim *r, struct hub_io *ret)
         .member = member,
         .members = members,
         .presences = presences,
+        .voice = voice,
+        .voices_keep = voices_keep,
         .take = r->edge->peers ? take : NULL,
         .confirm = confirm,
         .tick = tick,
