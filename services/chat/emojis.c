@@ -1,5 +1,6 @@
 #include "services/chat/emojis.h"
 #include "services/chat/emoji.h"
+#include "services/chat/message_content.h"
 #include "services/chat/rows.h"
 #include <inttypes.h>
 
@@ -93,23 +94,57 @@ static bool holds_one_of(const struct access *a, const uint64_t *roles, size_t n
     return n == 0;
 }
 
+/* Of each: its guild, the roles it is kept for, whether it is of the caller's own application, and whether the caller
+ * is in the guild. $2: the caller. */
+#define USE_SQL(which)                                                                                                 \
+    "SELECT e.id, e.guild_id, e.roles, coalesce(p.bot_id = $2, false), EXISTS (SELECT FROM members m WHERE "           \
+    "m.guild_id "                                                                                                      \
+    "= e.guild_id AND m.user_id = $2) FROM emojis e LEFT JOIN applications p ON p.id = e.application_id WHERE "        \
+    "e.id " which
+
+enum use { USE_FREE, USE_EXTERNAL, USE_UNKNOWN };
+
+static enum use use_of(struct call *c, const struct access *a, const struct db_rows *r, unsigned row)
+{
+    uint64_t *roles;
+    if (db_bool(r, row, 3))
+        return USE_FREE;
+    if (!db_bool(r, row, 4))
+        return USE_UNKNOWN;
+    if (db_u64(r, row, 1) != a->guild_id)
+        return access_is_direct(a) ? USE_FREE : USE_EXTERNAL;
+    size_t n = db_ids(r, row, 2, call_arena(c), &roles);
+    return holds_one_of(a, roles, n) ? USE_FREE : USE_UNKNOWN;
+}
+
 status emojis_check_use(struct call *c, struct db *d, const struct access *a, uint64_t emoji_id)
 {
     struct db_rows *r;
-    uint64_t *roles;
-    status st = chat_query(c, d, &r,
-                           "SELECT e.guild_id, e.roles, coalesce(p.bot_id = $2, false), EXISTS (SELECT FROM members m "
-                           "WHERE m.guild_id = e.guild_id AND m.user_id = $2) FROM emojis e LEFT JOIN applications p "
-                           "ON p.id = e.application_id WHERE e.id = $1",
-                           DB_ID(emoji_id), DB_ID(call_user(c)));
+    status st = chat_query(c, d, &r, USE_SQL("= $1"), DB_ID(emoji_id), DB_ID(call_user(c)));
     if (st != ST_OK)
         return st;
-    if (!db_count(r) || (!db_bool(r, 0, 2) && !db_bool(r, 0, 3)))
-        return call_fail(c, ST_UNKNOWN_EMOJI, "no emoji %" PRIu64 " that the caller knows", emoji_id);
-    if (db_bool(r, 0, 2))
+    enum use use = db_count(r) ? use_of(c, a, r, 0) : USE_UNKNOWN;
+    if (use == USE_UNKNOWN)
+        return call_fail(c, ST_UNKNOWN_EMOJI, "no emoji %" PRIu64 " that the caller may use", emoji_id);
+    return use == USE_EXTERNAL ? access_require(c, a, PERM_USE_EXTERNAL_EMOJIS) : ST_OK;
+}
+
+status emojis_strip(struct call *c, struct db *d, const struct access *a, char **content)
+{
+    struct db_rows *r;
+    uint64_t ids[EMOJI_TOKENS_MAX], kept[EMOJI_TOKENS_MAX];
+    size_t n = *content ? emoji_tokens(*content, ids, EMOJI_TOKENS_MAX) : 0, n_kept = 0;
+    if (!n || !a->subject.user_id)
         return ST_OK;
-    if (db_u64(r, 0, 0) != a->guild_id)
-        return access_is_direct(a) ? ST_OK : access_require(c, a, PERM_USE_EXTERNAL_EMOJIS);
-    size_t n = db_ids(r, 0, 1, call_arena(c), &roles);
-    return holds_one_of(a, roles, n) ? ST_OK : call_fail(c, ST_UNKNOWN_EMOJI, "emoji %" PRIu64 " is kept", emoji_id);
+    status st = chat_query(c, d, &r, USE_SQL("= ANY ($1::bigint[])"), DB_IDS(ids, n), DB_ID(a->subject.user_id));
+    if (st != ST_OK)
+        return st;
+    for (unsigned i = 0; i < db_count(r); i++) {
+        enum use use = use_of(c, a, r, i);
+        if (use == USE_FREE || (use == USE_EXTERNAL && (a->permissions & PERM_USE_EXTERNAL_EMOJIS)))
+            kept[n_kept++] = db_u64(r, i, 0);
+    }
+    if (n_kept < n)
+        *content = emoji_tokens_strip(call_arena(c), *content, kept, n_kept);
+    return ST_OK;
 }

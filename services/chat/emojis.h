@@ -26,3 +26,6 @@ status emojis_load_reaction(struct call *, struct db *, const char *key, Hubbub_
  * guild's that the caller is in, with USE_EXTERNAL_EMOJIS; the own one of an application's bot. ST_UNKNOWN_EMOJI also
  * for what the caller cannot know of. */
 status emojis_check_use(struct call *, struct db *, const struct access *, uint64_t emoji_id) MUST_CHECK;
+/* A message's text, as whoever the access is of may say it: an emoji that they may not use is left as its name, :name:,
+ * as Discord does. Webhooks (no user) name what they like. */
+status emojis_strip(struct call *, struct db *, const struct access *, char **content) MUST_CHECK;

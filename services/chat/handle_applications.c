@@ -127,30 +127,52 @@ static status get_mine(struct call *c, const Hubbub__V1__Empty *req, Hubbub__V1_
     return st;
 }
 
+static status update(struct call *c, struct db *d, uint64_t id, const Hubbub__V1__EditApplicationRequest *req,
+                     Hubbub__V1__Application *resp)
+{
+    struct db_rows *rows;
+    Hubbub__V1__Application *application;
+    status st =
+        chat_query(c, d, &rows,
+                   "UPDATE applications SET name = coalesce($2, name), description = CASE WHEN $3 THEN $4 ELSE "
+                   "description END, "
+                   "flags = CASE WHEN $5 THEN (flags & ~($7::bigint)) | $6 ELSE flags END, bot_public = CASE WHEN "
+                   "$8 THEN $9 ELSE bot_public END, icon = CASE WHEN $10 THEN $11 ELSE icon END "
+                   "WHERE id = $1",
+                   DB_ID(id), DB_TEXT_OR_NULL(req->name), DB_BOOL(WIRE_PRESENT_IN(req, 3)),
+                   DB_TEXT(req->description ? req->description : ""), DB_BOOL(req->has_flags),
+                   DB_ID(req->flags & FLAGS_EDITABLE), DB_ID(FLAGS_EDITABLE), DB_BOOL(req->has_bot_public),
+                   DB_BOOL(req->bot_public), DB_BOOL(WIRE_PRESENT_IN(req, 6)), DB_TEXT_OR_NULL(req->icon));
+    if (st == ST_OK)
+        st = load_application(c, d, id, &application);
+    if (st == ST_OK)
+        *resp = *application;
+    return st;
+}
+
 static status edit(struct call *c, const Hubbub__V1__EditApplicationRequest *req, Hubbub__V1__Application *resp)
 {
     DB_LEASED struct db *d = NULL;
-    struct db_rows *rows;
     Hubbub__V1__Application *application;
     status st = chat_lease(c, &d);
     if (st == ST_OK)
         st = load_own(c, d, req->application_id, &application);
-    if (st == ST_OK)
-        st = chat_query(c, d, &rows,
-                        "UPDATE applications SET name = coalesce($2, name), description = CASE WHEN $3 THEN $4 ELSE "
-                        "description END, "
-                        "flags = CASE WHEN $5 THEN (flags & ~($7::bigint)) | $6 ELSE flags END, bot_public = CASE WHEN "
-                        "$8 THEN $9 ELSE bot_public END, icon = CASE WHEN $10 THEN $11 ELSE icon END "
-                        "WHERE id = $1",
-                        DB_ID(req->application_id), DB_TEXT_OR_NULL(req->name), DB_BOOL(WIRE_PRESENT_IN(req, 3)),
-                        DB_TEXT(req->description ? req->description : ""), DB_BOOL(req->has_flags),
-                        DB_ID(req->flags & FLAGS_EDITABLE), DB_ID(FLAGS_EDITABLE), DB_BOOL(req->has_bot_public),
-                        DB_BOOL(req->bot_public), DB_BOOL(WIRE_PRESENT_IN(req, 6)), DB_TEXT_OR_NULL(req->icon));
-    if (st == ST_OK)
-        st = load_application(c, d, req->application_id, &application);
-    if (st == ST_OK)
-        *resp = *application;
-    return st;
+    return st == ST_OK ? update(c, d, req->application_id, req, resp) : st;
+}
+
+/* The fields have the numbers of the owner's request. */
+static status edit_mine(struct call *c, const Hubbub__V1__EditMyApplicationRequest *req, Hubbub__V1__Application *resp)
+{
+    DB_LEASED struct db *d = NULL;
+    Hubbub__V1__EditApplicationRequest as_owner = HUBBUB__V1__EDIT_APPLICATION_REQUEST__INIT;
+    as_owner.description = req->description;
+    as_owner.has_flags = req->has_flags;
+    as_owner.flags = req->flags;
+    as_owner.icon = req->icon;
+    as_owner.present = req->present;
+    as_owner.n_present = req->n_present;
+    status st = chat_lease(c, &d);
+    return st == ST_OK ? update(c, d, call_user(c), &as_owner, resp) : st;
 }
 
 /* ---- The bot --------------------------------------------------------------------------------------------------- */
@@ -327,6 +349,7 @@ const struct hubbub__v1__applications__handlers applications_handlers = {
     .get = get,
     .get_mine = get_mine,
     .edit = edit,
+    .edit_mine = edit_mine,
     .delete = delete_application,
     .create_bot = create_bot,
     .authorize = authorize,

@@ -11,6 +11,7 @@
 #include "services/chat/chat.h"
 #include "services/chat/crosspost.h"
 #include "services/chat/direct.h"
+#include "services/chat/emojis.h"
 #include "services/chat/handlers.h"
 #include "services/chat/mentions.h"
 #include "services/chat/message_content.h"
@@ -138,6 +139,8 @@ static status build_message(struct call *c, struct db *d, const struct access *a
     uint64_t replied_to = 0;
     const struct files_input files = FILES_INPUT(req);
     status st = embeds_check(c, req->embeds, req->n_embeds);
+    if (st == ST_OK)
+        st = emojis_strip(c, d, a, &m->content);
     if (st == ST_OK)
         st = files_add(c, d, &files, m);
     if (st == ST_OK)
@@ -487,7 +490,9 @@ static status apply_edit(struct call *c, struct db *d, const struct access *a,
         st = edit_files(c, d, req, m);
     if (st == ST_OK && content) {
         m->content = content_trim(call_arena(c), req->content);
-        st = edit_mentions(c, d, a, req, m);
+        st = emojis_strip(c, d, a, &m->content);
+        if (st == ST_OK)
+            st = edit_mentions(c, d, a, req, m);
     }
     if (st == ST_OK && message_is_empty(m))
         st = call_fail(c, ST_EMPTY_MESSAGE, "nothing would be left");

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* mempcpy */
 #include "services/chat/message_content.h"
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,55 @@ const char *mentions_conflict(const Hubbub__V1__AllowedMentions *a)
     if (a && a->n_users && parses(a, "users"))
         return "users";
     return a && a->n_roles && parses(a, "roles") ? "roles" : NULL;
+}
+
+/* ---- Custom emoji ------------------------------------------------------------------------------------------------ */
+
+enum { EMOJI_NAME_MIN = 2, EMOJI_NAME_MAX = 32 };
+#define EMOJI_NAME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
+bool emoji_token_at(const char *at, struct emoji_token *ret)
+{
+    const char *name = at + (at[1] == 'a' ? 2 : 1);
+    if (*name++ != ':')
+        return false;
+    size_t n = strspn(name, EMOJI_NAME);
+    if (n < EMOJI_NAME_MIN || n > EMOJI_NAME_MAX || name[n] != ':')
+        return false;
+    const char *id = name + n + 1;
+    size_t digits = strspn(id, "0123456789");
+    if (digits == 0 || digits > 19 || id[digits] != '>')
+        return false;
+    *ret = (struct emoji_token){name, n, (size_t)(id + digits + 1 - at), strtoull(id, NULL, 10)};
+    return true;
+}
+
+size_t emoji_tokens(const char *content, uint64_t *ret, size_t max)
+{
+    size_t n = 0;
+    struct emoji_token t;
+    for (const char *at = strchr(content, '<'); at && n < max; at = strchr(at + 1, '<'))
+        if (emoji_token_at(at, &t) && !has_id(ret, n, t.id))
+            ret[n++] = t.id;
+    return n;
+}
+
+char *emoji_tokens_strip(struct arena *a, const char *content, const uint64_t *kept, size_t n)
+{
+    char *text = arena_alloc(a, strlen(content) + 1), *to = text;
+    struct emoji_token t;
+    for (const char *at = content; *at;) {
+        if (*at != '<' || !emoji_token_at(at, &t) || has_id(kept, n, t.id)) {
+            *to++ = *at++;
+            continue;
+        }
+        *to++ = ':';
+        to = mempcpy(to, t.name, t.name_len);
+        *to++ = ':';
+        at += t.len;
+    }
+    *to = 0;
+    return text;
 }
 
 char *content_trim(struct arena *a, const char *s)

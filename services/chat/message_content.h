@@ -3,6 +3,7 @@
 #include "hubbub/v1/messages.pb-c.h"
 #include "lib/base/arena.h"
 
+enum { EMOJI_TOKENS_MAX = 500 }; /* of the longest text there can be no more */
 enum { MENTIONS_MAX = 100, EMBED_TEXT_MAX = 6000 };
 enum {
     MESSAGE_DEFAULT = 0,
@@ -40,6 +41,19 @@ bool mentions_replied_user(const Hubbub__V1__AllowedMentions *or_null);
 /* The field whose list and parse exclude each other: "users", "roles"; NULL when all is well. */
 const char *mentions_conflict(const Hubbub__V1__AllowedMentions *or_null);
 void mentions_add_user(struct mentions *, uint64_t user_id);
+
+/* A custom emoji as a text names it: <:name:id> or <a:name:id>. */
+struct emoji_token {
+    const char *name; /* in the text */
+    size_t name_len, len;
+    uint64_t id;
+};
+/* Whether one begins at `at`, which is a '<'. */
+bool emoji_token_at(const char *at, struct emoji_token *ret);
+/* The ids of the first max, each once. */
+size_t emoji_tokens(const char *content, uint64_t *ret, size_t max);
+/* What names an emoji that is not among the kept becomes its name, :name:. */
+char *emoji_tokens_strip(struct arena *, const char *content, const uint64_t *kept, size_t n);
 
 /* White space at both ends cut; NULL reads as "". */
 char *content_trim(struct arena *, const char *or_null);

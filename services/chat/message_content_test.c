@@ -23,6 +23,22 @@ START_TEST(mentions_are_found_once_and_in_order)
 }
 END_TEST
 
+START_TEST(emoji_that_are_not_kept_become_their_names)
+{
+    struct arena *a = arena_create(0);
+    uint64_t ids[4], kept[] = {2};
+    const char text[] =
+        "<:one:1><a:two:2> <<:three_3:3>> <:x:4> <:no-name:5> <:name:> <:name:x> <b:name:1> <:name:1 <:one:1>";
+    ck_assert_uint_eq(emoji_tokens(text, ids, 4), 3);
+    ck_assert(ids[0] == 1 && ids[1] == 2 && ids[2] == 3);
+    ck_assert_uint_eq(emoji_tokens(text, ids, 2), 2);
+    ck_assert_str_eq(emoji_tokens_strip(a, text, kept, 1),
+                     ":one:<a:two:2> <:three_3:> <:x:4> <:no-name:5> <:name:> <:name:x> <b:name:1> <:name:1 :one:");
+    ck_assert_str_eq(emoji_tokens_strip(a, "", kept, 1), "");
+    arena_destroy(a);
+}
+END_TEST
+
 START_TEST(more_mentions_than_fit_are_dropped)
 {
     char text[4000], *at = text;
@@ -86,6 +102,7 @@ int main(void)
 {
     TCase *t = tcase_create("content");
     tcase_add_test(t, mentions_are_found_once_and_in_order);
+    tcase_add_test(t, emoji_that_are_not_kept_become_their_names);
     tcase_add_test(t, more_mentions_than_fit_are_dropped);
     tcase_add_test(t, allowed_mentions_keep_what_they_name);
     tcase_add_test(t, text_is_trimmed_and_measured);

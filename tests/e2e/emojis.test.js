@@ -173,6 +173,32 @@ describe('reactions with custom emoji', () => {
     });
 });
 
+describe('emoji in what is said', () => {
+    before(prepare);
+
+    test('that the author may not use are left as their names, as Discord does', async () => {
+        const other = await up.hub.guild(0), [member, , outside] = world.members;
+        const foreign = await other.owner.post(`/guilds/${other.guild}/emojis`, { name: 'foreign', image: moving });
+        const own = (await upload(world.owner, 'own')).body, named = `<a:foreign:${foreign.id}>`;
+        const says = async (who, content) => (await who.say(world.channel, content)).content;
+        await member.post(`/invites/${other.invite}`);
+        assert.equal(await says(member, `${named} <:own:${own.id}>`), `${named} <:own:${own.id}>`);
+        assert.equal(await says(outside, `${named} <:own:${own.id}> <:gone:1>`), `:foreign: <:own:${own.id}> :gone:`, 'of a guild that one is not in, or of none');
+        await world.owner.patch(`/guilds/${world.guild}/roles/${world.guild}`, { permissions: String(BigInt(world.everyone.permissions) & ~EXTERNAL) });
+        const said = await member.say(world.channel, `look: ${named}!`);
+        assert.equal(said.content, 'look: :foreign:!');
+        const edited = await member.patch(`/channels/${world.channel}/messages/${said.id}`, { content: `${named} <:own:${own.id}>` });
+        assert.equal(edited.content, `:foreign: <:own:${own.id}>`);
+        assert.equal(await says(world.owner, `<:kept:${own.id}>`), `<:kept:${own.id}>`, 'the id counts, not the name');
+        const bot = await up.hub.bot(world.owner, { guild: world.guild, permissions: '3072' });
+        const tool = await bot.post(`/applications/${bot.application}/emojis`, { name: 'tool', image: still });
+        assert.equal(await says(bot, `<:tool:${tool.id}> ${named}`), `<:tool:${tool.id}> :foreign:`, 'its application\'s own need no permission');
+        const dm = (await member.post('/users/@me/channels', { recipient_id: world.owner.id })).id;
+        assert.equal((await member.say(dm, named)).content, named);
+        await world.owner.patch(`/guilds/${world.guild}/roles/${world.guild}`, { permissions: world.everyone.permissions });
+    });
+});
+
 describe('reaction roles', () => {
     before(prepare);
     const prepared = async (library) => {

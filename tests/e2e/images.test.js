@@ -236,6 +236,29 @@ describe('what is refused', () => {
         assert.deepEqual(leaf(await world.owner.request('PATCH', '/users/@me', { body: { bio: large(2 * MIB) } })), [413, 40005, undefined], 'only where an image may be');
     });
 
+    test('is decoded for a webhook only when its token is right', async () => {
+        const hook = await world.owner.post(`/channels/${world.channel}/webhooks`, { name: 'picture' });
+        const put = (token) => up.hub.request('PATCH', `/webhooks/${hook.id}/${token}`, { body: { name: 'renamed', avatar: uri(png(7, 9)) } });
+        const before = await conversions();
+        const wrong = await put(hook.token.replace(/.$/, (c) => (c === 'A' ? 'B' : 'A')));
+        assert.deepEqual([wrong.status, wrong.body.code], [401, 50027]);
+        assert.deepEqual([(await up.hub.request('PATCH', `/webhooks/1/${hook.token}`, { body: { avatar: uri(png(7, 9)) } })).body.code], [10015]);
+        assert.equal(await conversions(), before);
+        const right = await put(hook.token);
+        assert.deepEqual([right.status, right.body.name, typeof right.body.avatar], [200, 'renamed', 'string']);
+        assert.equal(Number(await conversions()), Number(before) + 1);
+    });
+
+    test('is an application\'s too, set by its bot', async () => {
+        const bot = await up.hub.bot(world.owner, { guild: world.guild });
+        const edited = await bot.patch('/applications/@me', { icon: uri(png(5, 5)), description: 'does things', flags: 1 << 19 });
+        assert.deepEqual([edited.description, edited.flags, typeof edited.icon], ['does things', 1 << 19, 'string']);
+        assert.equal((await bot.get('/applications/@me')).icon, edited.icon);
+        assert.equal((await bot.patch('/applications/@me', { icon: null })).icon, null);
+        const person = await world.owner.request('PATCH', '/applications/@me', { body: {} });
+        assert.deepEqual([person.status, person.body.code], [403, 20002]);
+    });
+
     test('JSON as clients write it: escapes, order, both a fault and an image', async () => {
         const send = (body) => world.owner.request('PATCH', '/users/@me', { body });
         const escaped = await send(`{"avatar":"${red.replaceAll('/', '\\/').replaceAll('+', '\\u002B').replace('A', '\\u0041')}","global_name":"q\\"{}[],:\\\\"}`);

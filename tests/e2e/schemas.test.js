@@ -48,6 +48,12 @@ async function prepare(hub) {
     w.newInvite = async () => (await w.owner.post(`/channels/${w.channel}/invites`, { unique: true })).code;
     w.newApplication = async () => (await w.owner.post('/applications', { name: 'extra' })).id;
     w.newReport = async () => (await w.member.post(`/channels/${w.channel}/messages/${(await w.owner.say(w.channel, 'report this')).id}/reports`, { reason: 'spam', comment: 'really' })).id;
+    w.inVoice = async (verb, whom, body) => {
+        w.socket ??= await w.owner.connect();
+        w.socket.send({ op: 4, d: { guild_id: w.guild, channel_id: w.voice, self_mute: false, self_deaf: false } });
+        await w.socket.event('VOICE_STATE_UPDATE');
+        return w.owner.request(verb, `/guilds/${w.guild}/voice-states/${whom}`, { body });
+    };
     w.guest = async () => {
         const guest = await hub.register();
         await guest.post(`/invites/${w.invite}`);
@@ -113,6 +119,7 @@ const table = {
     'GET /applications': [list(OURS), (w) => w.owner.request('GET', '/applications')],
     'GET /applications/{application_id}': [OURS, (w) => w.owner.request('GET', `/applications/${w.application}`)],
     'GET /applications/@me': [spec.PrivateApplicationResponseSchema, (w) => w.bot.request('GET', '/applications/@me')],
+    'PATCH /applications/@me': [spec.PrivateApplicationResponseSchema, (w) => w.bot.request('PATCH', '/applications/@me', { body: { description: 'a bot' } })],
     'GET /oauth2/applications/@me': [spec.PrivateApplicationResponseSchema, (w) => w.bot.request('GET', '/oauth2/applications/@me')],
     'PATCH /applications/{application_id}': [OURS, (w) => w.owner.request('PATCH', `/applications/${w.application}`, { body: { description: 'does things' } })],
     'DELETE /applications/{application_id}': [EMPTY, async (w) => w.owner.request('DELETE', `/applications/${await w.newApplication()}`)],
@@ -174,6 +181,11 @@ const table = {
     'PATCH /applications/{application_id}/emojis/{emoji_id}': [spec.EmojiResponseSchema, async (w) => w.bot.request('PATCH', `/applications/${w.application}/emojis/${await w.newOwnEmoji()}`, { body: { name: 'other' } })],
     'DELETE /applications/{application_id}/emojis/{emoji_id}': [EMPTY, async (w) => w.bot.request('DELETE', `/applications/${w.application}/emojis/${await w.newOwnEmoji()}`)],
     'GET /guilds/{guild_id}/members': [list(spec.GuildMemberResponseSchema), (w) => w.bot.request('GET', `/guilds/${w.guild}/members?limit=100`)],
+    'GET /guilds/{guild_id}/voice-states/@me': [spec.VoiceStateResponseSchema, (w) => w.inVoice('GET', '@me')],
+    'GET /guilds/{guild_id}/voice-states/{user_id}': [spec.VoiceStateResponseSchema, (w) => w.inVoice('GET', w.owner.id)],
+    'PATCH /guilds/{guild_id}/voice-states/@me': [EMPTY, (w) => w.inVoice('PATCH', '@me', { suppress: true })],
+    'PATCH /guilds/{guild_id}/voice-states/{user_id}': [EMPTY, (w) => w.inVoice('PATCH', w.owner.id, { suppress: false })],
+    'GET /voice/regions': [list(spec.VoiceRegionResponseSchema), (w) => w.owner.request('GET', '/voice/regions')],
     'GET /guilds/{guild_id}/members/search': [list(spec.GuildMemberResponseSchema), (w) => w.bot.request('GET', `/guilds/${w.guild}/members/search?query=${w.member.username.slice(0, 4)}&limit=5`)],
     'GET /guilds/{guild_id}/bans': [list(spec.GuildBanResponseSchema), async (w) => {
         await w.banned();

@@ -118,6 +118,7 @@ export const table = {
     'GET /applications': everybody,
     'GET /applications/{application_id}': applicationOwner,
     'GET /applications/@me': bot,
+    'PATCH /applications/@me': { ...bot, body: { description: 'changed' } },
     'GET /oauth2/applications/@me': bot,
     'PATCH /applications/{application_id}': { ...applicationOwner, body: { description: 'changed' } },
     'DELETE /applications/{application_id}': applicationOwner,

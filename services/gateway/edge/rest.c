@@ -1,6 +1,7 @@
 /* A request of the generated table: its message is filled from body, query and path, in that order, so that what the
  * path says wins; the call goes to the instance that owns the guild; the answer is written by the same tables. */
 #include "hubbub/v1/accounts.hub.h"
+#include "hubbub/v1/webhooks.hub.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/gateway/edge/exchange.h"
@@ -260,12 +261,46 @@ static void on_body(struct exchange *x)
     admit_login(x, ((const Hubbub__V1__LoginRequest *)message)->login, on_login_admitted);
 }
 
+static void on_webhook(void *user, const struct rpc_result *result)
+{
+    struct exchange *x = user;
+    if (result->st != ST_OK)
+        exchange_fail(x, result->st, result->error);
+    else if (exchange_alive(x))
+        json_images_start(x);
+    exchange_unref(x);
+}
+
+/* This route alone takes images from whoever has no account: not before the webhook's token is known to be right. */
+static void find_webhook(struct exchange *x)
+{
+    Hubbub__V1__WebhookRequest request = HUBBUB__V1__WEBHOOK_REQUEST__INIT;
+    struct wire_errors errors = {.arena = x->arena};
+    for (unsigned i = 0; i < x->match.n_parameters; i++) {
+        const struct router_parameter *p = &x->match.parameters[i];
+        const char *value = url_decode(x->arena, p->value, p->len, false);
+        wire_read_text(&hubbub__v1__webhook_request__wire, &request.base, p->name, value ? value : "", &errors,
+                       x->arena);
+    }
+    if (errors.n) {
+        exchange_fail(x, ST_INVALID_FORM, wire_errors_detail(&errors));
+        return;
+    }
+    exchange_ref(x);
+    rpc_call(x->edge->chat, request.webhook_id, &hubbub__v1__webhooks__get_by_token__method, &request.base, &x->caller,
+             0, on_webhook, x);
+}
+
 void rest_start(struct exchange *x)
 {
     const char *type = http_header(&x->head, "content-type");
     struct multipart probe;
     if (x->match.route->multipart && multipart_init(&probe, type)) {
         upload_start(x);
+        return;
+    }
+    if (x->match.route->method == &hubbub__v1__webhooks__edit_by_token__method) {
+        find_webhook(x);
         return;
     }
     if (json_images_wanted(x->match.route->request)) {
