@@ -1,4 +1,6 @@
 // A server that looks lived in, for pictures and for the accessibility check.
+import { png, uri } from '../e2e/pictures.js';
+
 export async function livedIn(hub) {
     const [ada, ben, cleo] = await Promise.all(['ada.l', 'ben.carter', 'cleo'].map((n) => hub.register(n)));
     const guild = await ada.post('/guilds', { name: 'Analytical Engines' });
@@ -25,6 +27,8 @@ export async function livedIn(hub) {
     await say(ben, `<@${ada.id}> shall we show it on <t:1800000000:D>?`);
     await say(ada, '🎉🚀');
     await ada.put(`/channels/${general.id}/messages/pins/${first.id}`);
+    for (const [name, hue] of [['gear', [194, 87, 26]], ['punch', [47, 122, 79]], ['steam', [70, 83, 196]]])
+        await ada.post(`/guilds/${guild.id}/emojis`, { name, image: uri(png(64, 64, (x, y) => ((x - 32) ** 2 + (y - 32) ** 2 < 900 ? hue : [240, 240, 240]))) });
     await moderate(hub, ada, guild.id, general.id);
     const { direct, group } = await befriend(hub, ada, ben, cleo);
     return { ada, ben, cleo, guild: guild.id, general: general.id, code, direct, group };

@@ -46,6 +46,12 @@ export const VIEWS = {
             await p.page.getByRole('listbox').waitFor();
         },
     },
+    picker: { within: '.popover',
+        open: async (p) => {
+            await p.page.getByRole('button', { name: 'Insert emoji' }).click();
+            await p.page.getByRole('region', { name: 'Analytical Engines' }).locator('img').first().waitFor();
+        },
+    },
     profile: { within: '.popover',
         open: async (p) => {
             await p.row('Morning!').scrollIntoViewIfNeeded();
@@ -80,6 +86,7 @@ export const VIEWS = {
             await p.page.locator('.screen').getByRole('button', { name: 'Engineers', exact: true }).click();
         },
     },
+    'server-emoji': { within: '.screen', open: async (p, phone) => { await serverSettings(p, phone, 'Emoji'); await p.page.getByText('made by').first().waitFor(); } },
     'server-members': { within: '.screen',
         open: async (p, phone) => {
             await serverSettings(p, phone, 'Members');

@@ -3,6 +3,7 @@ import './serving.test.js';
 import './conversation.test.js';
 import './people.test.js';
 import './server.test.js';
+import './emoji.test.js';
 import './account.test.js';
 import './mail.test.js';
 import './large.test.js';

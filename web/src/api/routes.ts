@@ -1,6 +1,6 @@
 // The routes that the client uses, one line each.
 import { call } from './client';
-import type { AuditEntry, AuthSession, Ban, Channel, ChannelQuiet, GuildCreate, GuildInfo, GuildQuiet, Invite, Member, Message, Overwrite, Profile, Role, User, UserSettings, Webhook } from './types';
+import type { AuditEntry, AuthSession, Ban, Channel, ChannelQuiet, CustomEmoji, GuildCreate, GuildInfo, GuildQuiet, Invite, Member, Message, Overwrite, Profile, Role, User, UserSettings, Webhook } from './types';
 
 export interface Session {
     token: string;
@@ -48,6 +48,10 @@ export const revokeSessions = (session_id_hashes: string[]) => call<void>('POST'
 
 export const createGuild = (name: string) => call<GuildCreate>('POST', '/guilds', { name });
 export const editGuild = (guild: string, form: GuildInfo & { name?: string }) => call<unknown>('PATCH', `/guilds/${guild}`, form);
+export const listEmojis = (guild: string) => call<CustomEmoji[]>('GET', `/guilds/${guild}/emojis`);
+export const createEmoji = (guild: string, form: { name: string; image: string }) => call<CustomEmoji>('POST', `/guilds/${guild}/emojis`, form);
+export const editEmoji = (guild: string, emoji: string, form: { name: string }) => call<CustomEmoji>('PATCH', `/guilds/${guild}/emojis/${emoji}`, form);
+export const deleteEmoji = (guild: string, emoji: string) => call<void>('DELETE', `/guilds/${guild}/emojis/${emoji}`);
 export const leaveGuild = (guild: string) => call<void>('DELETE', `/users/@me/guilds/${guild}`);
 export const deleteGuild = (guild: string) => call<void>('DELETE', `/guilds/${guild}`);
 

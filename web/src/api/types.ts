@@ -54,6 +54,14 @@ export interface GuildInfo {
     verification_level?: number;
     default_message_notifications?: number;
 }
+export interface CustomEmoji {
+    id: string;
+    name: string;
+    animated?: boolean;
+    available?: boolean;
+    roles?: string[]; // who may use it; none: everybody
+    user?: User; // told to who manages them
+}
 export interface CustomStatus {
     text: string | null;
     emoji_id: string | null;

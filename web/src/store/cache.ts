@@ -1,7 +1,7 @@
 // What was seen last, kept in this browser: shown at once when the page opens, and read on while the server cannot be reached.
 // Bounded: so many servers, conversations and rows, and CHARS_MAX in all; of more, the conversations used longest ago go.
 import { batch, effect } from '@preact/signals';
-import type { Channel, Member, Message, Relationship, Role, User } from '../api/types';
+import type { Channel, CustomEmoji, Member, Message, Relationship, Role, User } from '../api/types';
 import { directList, directs, putDirect } from './directs';
 import { guilds, putGuild, seeUser, users, type Guild } from './guilds';
 import { me } from './me';
@@ -29,6 +29,7 @@ interface CachedGuild {
     roles: Role[];
     channels: Channel[];
     members: Member[];
+    emojis: CustomEmoji[];
 }
 interface Cached {
     version: number;
@@ -46,6 +47,7 @@ function guildOut(g: Guild, authors: ReadonlySet<string>): CachedGuild {
         id: g.id, joined_at: new Date(g.joinedAt).toISOString(), large: g.large, name: g.name.value, owner_id: g.ownerId.value, member_count: g.memberCount.value, ...g.info.value,
         roles: [...g.roles.value.values()],
         channels: [...g.channels.value.values()],
+        emojis: [...g.emojis.value.values()],
         members: [...g.members.value.values()].filter((m) => authors.has(m.user.id)),
     };
 }

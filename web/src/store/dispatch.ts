@@ -1,9 +1,10 @@
 // What each gateway event changes. One row an event.
 import { batch } from '@preact/signals';
-import type { Channel, GuildCreate, GuildInfo, GuildQuiet, Member, Message, Reaction, Relationship, Role, User, UserSettings } from '../api/types';
+import type { Channel, CustomEmoji, GuildCreate, GuildInfo, GuildQuiet, Member, Message, Reaction, Relationship, Role, User, UserSettings } from '../api/types';
 import { text } from '../text';
 import { directs, findChannel, putDirect, titleOf } from './directs';
-import { guildOf, guilds, infoOf, nameIn, putGuild, putIn, putMembers, seeUser, users } from './guilds';
+import { inWords } from './emojis';
+import { guildOf, guilds, infoOf, nameIn, putEmojis, putGuild, putIn, putMembers, seeUser, users } from './guilds';
 import { me, sessionHash } from './me';
 import { putList } from './member_lists';
 import { knownLog, markAllStale, pinChanges } from './messages';
@@ -126,7 +127,7 @@ function messageCreate(d: Message): void {
         return;
     }
     knownLog(d.channel_id)?.add(d);
-    if (place.value.channel === d.channel_id) announcement.value = text.chat.announce(nameIn(guild, d.author), d.content || text.chat.aFile);
+    if (place.value.channel === d.channel_id) announcement.value = text.chat.announce(nameIn(guild, d.author), inWords(d.content) || text.chat.aFile);
     if (isSeen(d.channel_id) || isBlocked(d.author.id)) return;
     const calls = callsMe(d);
     if (calls) noteMention(d.channel_id);
@@ -184,6 +185,7 @@ const handlers: Record<string, Handler> = {
     GUILD_ROLE_CREATE: rolePut as Handler,
     GUILD_ROLE_UPDATE: rolePut as Handler,
     GUILD_ROLE_DELETE: roleDelete as Handler,
+    GUILD_EMOJIS_UPDATE: ((d: { guild_id: string; emojis: CustomEmoji[] }) => putEmojis(d.guild_id, d.emojis)) as Handler,
     GUILD_MEMBER_ADD: memberAdd as Handler,
     GUILD_MEMBER_UPDATE: ((d: Member & { guild_id: string }) => putMembers(d.guild_id, [d])) as Handler,
     GUILD_MEMBER_REMOVE: memberRemove as Handler,

@@ -1,6 +1,6 @@
 // Servers with their channels, roles and members, as the gateway told them. Maps in signals are replaced, never changed.
 import { signal, type Signal } from '@preact/signals';
-import type { Channel, GuildCreate, GuildInfo, Member, Role, User } from '../api/types';
+import type { Channel, CustomEmoji, GuildCreate, GuildInfo, Member, Role, User } from '../api/types';
 import { ChannelType } from '../api/types';
 import { me } from './me';
 
@@ -15,6 +15,7 @@ export interface Guild {
     roles: Signal<ReadonlyMap<string, Role>>;
     channels: Signal<ReadonlyMap<string, Channel>>;
     members: Signal<ReadonlyMap<string, Member>>;
+    emojis: Signal<ReadonlyMap<string, CustomEmoji>>;
 }
 
 export const guilds = signal<ReadonlyMap<string, Guild>>(new Map());
@@ -57,6 +58,7 @@ export function putGuild(data: GuildCreate): void {
         roles: signal(new Map()),
         channels: signal(new Map()),
         members: signal(new Map()),
+        emojis: signal(new Map()),
     };
     guild.large = data.large;
     guild.name.value = data.name;
@@ -66,7 +68,13 @@ export function putGuild(data: GuildCreate): void {
     guild.roles.value = byKey(data.roles);
     guild.channels.value = byKey((data.channels as Channel[]).map((c) => ({ ...c, guild_id: data.id })));
     guild.members.value = new Map(members.map((m) => [m.user.id, m]));
+    guild.emojis.value = byKey((data.emojis ?? []) as CustomEmoji[]);
     if (!old) putIn(guilds, data.id, guild);
+}
+
+export function putEmojis(guildId: string, emojis: CustomEmoji[]): void {
+    const guild = guilds.value.get(guildId);
+    if (guild) guild.emojis.value = byKey(emojis);
 }
 
 export function putMembers(guildId: string, members: Member[]): void {

@@ -1,6 +1,7 @@
 // Desktop notifications of mentions, when the person switched them on.
 import { signal } from '@preact/signals';
 import type { Message } from '../api/types';
+import { inWords } from './emojis';
 import { load, save } from './storage';
 
 export const canNotify = typeof Notification === 'function';
@@ -13,7 +14,7 @@ export async function setNotifying(on: boolean): Promise<void> {
 
 export function notify(author: string, channel: string, message: Message): void {
     if (!notifying.value) return;
-    const shown = new Notification(channel.startsWith('#') ? `${author} (${channel})` : author, { body: message.content, tag: message.channel_id });
+    const shown = new Notification(channel.startsWith('#') ? `${author} (${channel})` : author, { body: inWords(message.content), tag: message.channel_id });
     shown.onclick = () => {
         window.focus();
         location.hash = `#/${message.guild_id ?? '@me'}/${message.channel_id}`;

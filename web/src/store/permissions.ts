@@ -22,12 +22,15 @@ export const Permission = {
     ManageNicknames: 1n << 27n,
     ManageRoles: 1n << 28n,
     ManageWebhooks: 1n << 29n,
+    ManageEmoji: 1n << 30n,
+    CreateEmoji: 1n << 43n,
+    ExternalEmoji: 1n << 18n,
     AuditLog: 1n << 7n,
     TimeOut: 1n << 40n,
     Pin: 1n << 51n,
 } as const;
 const ALL = ~0n;
-const IN_DIRECTS = Permission.View | Permission.Send | Permission.AddReactions | Permission.Attach | Permission.History | Permission.Pin;
+const IN_DIRECTS = Permission.View | Permission.Send | Permission.AddReactions | Permission.Attach | Permission.History | Permission.Pin | Permission.ExternalEmoji;
 
 // To see a server as somebody with these roles would.
 export const viewAs = signal<{ guild: string; roles: string[]; name: string } | null>(null);

@@ -77,7 +77,7 @@ export function Composer({ guild, channel }: { guild: Guild | undefined; channel
     if (blocked || !mayIn(channel.id, Permission.Send)) return <p class="composer forbidden">{blocked ? text.composer.blocked : text.composer.forbidden}<textarea ref={area} hidden /></p>;
 
     const submit = (): void => {
-        const body = withEmoji(content.trim());
+        const body = withEmoji(content.trim(), channel.id);
         if ((!body && !files.length) || body.length > CONTENT_MAX) return;
         post(channel.id, { content: body, files: [...files], replyTo: replying.value?.id, pingReplied: ping });
         setContent('');
@@ -134,7 +134,7 @@ export function Composer({ guild, channel }: { guild: Guild | undefined; channel
                     }}
                 />
                 {left < COUNT_FROM && <span class={left < 0 ? 'count over' : 'count'} aria-label={text.composer.left(left)}>{left}</span>}
-                <IconButton icon="smile" label={text.composer.emoji} onClick={(e) => openPicker(e.currentTarget, insertInComposer)} />
+                <IconButton icon="smile" label={text.composer.emoji} onClick={(e) => openPicker(e.currentTarget, channel.id, (c) => insertInComposer(c.typed))} />
                 <button class="icon-button send" aria-label={text.composer.send} title={text.composer.send} disabled={!content.trim() && !files.length}><Icon name="send" /></button>
             </div>
         </form>

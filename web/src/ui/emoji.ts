@@ -1,4 +1,6 @@
 // The emoji of the picker: each with the words it is found by; the first word is its :name:.
+import { inMessage, usableIn } from '../store/emojis';
+
 const TABLE = `😀 grinning smile happy|😄 smile happy joy|😁 grin teeth|😂 joy laugh tears lol|🤣 rofl laugh floor|😊 blush happy shy|🙂 slight_smile ok|😉 wink|😍 heart_eyes love|😘 kiss love
 😋 yum tasty|😎 cool sunglasses|🤩 star_struck wow|🥳 party celebrate|🤔 thinking hmm|🤨 raised_eyebrow doubt|😐 neutral meh|🙄 eye_roll|😏 smirk|😴 sleeping tired|😌 relieved calm
 😔 pensive sad|😢 cry sad tear|😭 sob cry|😤 triumph huff|😠 angry mad|😡 rage angry|🤯 mind_blown exploding|😳 flushed|😱 scream shock|😅 sweat_smile phew|🥲 smile_tear|🥺 pleading please
@@ -30,6 +32,12 @@ export function findEmoji(query: string, max = EMOJI.length): Emoji[] {
     return [...begins, ...holds].slice(0, max);
 }
 const NAMES = new Map(EMOJI.flatMap((e) => (e.words[0] ? [[e.words[0], e.char] as const] : [])));
-// :name: of a known emoji becomes the emoji; code is left alone.
-export const withEmoji = (source: string): string =>
-    source.includes('`') ? source : source.replace(/:([a-z0-9_+-]+):/g, (all, name: string) => NAMES.get(name) ?? all);
+const CODE = /(```[^]*?```|`[^`\n]*`)/;
+const TYPED = /<a?:\w+:\d+>|:([\w+~-]+):/g; // what is in a message's form already is passed over
+// :name: of a known emoji becomes the emoji, the servers' own first; code is left alone.
+export function withEmoji(source: string, channelId: string): string {
+    if (!source.includes(':')) return source;
+    const own = new Map(usableIn(channelId).map((u) => [u.key, inMessage(u.emoji)]));
+    const put = (part: string): string => part.replace(TYPED, (all, name?: string) => (name && (own.get(name) ?? NAMES.get(name))) || all);
+    return source.split(CODE).map((part, i) => (i % 2 ? part : put(part))).join('');
+}

@@ -4,4 +4,6 @@ const at = (kind: string, id: string, hash: string, px: number): string => `/${k
 
 export const avatarUrl = (user: { id: string; avatar?: string | null } | undefined, px: number): string | undefined =>
     user?.avatar ? at('avatars', user.id, user.avatar, px) : undefined;
+export const EMOJI_PX = 48;
+export const emojiUrl = (id: string, moves: boolean): string => `/emojis/${id}.${moves ? 'gif' : 'webp'}?size=${sizeFor(EMOJI_PX)}`;
 export const iconUrl = (guild: string, icon: string | null | undefined, px: number): string | undefined => (icon ? at('icons', guild, icon, px) : undefined);

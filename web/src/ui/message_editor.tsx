@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { editMessage } from '../api/routes';
 import type { Message } from '../api/types';
+import { asTyped } from '../store/emojis';
 import { tell } from '../store/view';
 import { reason, text } from '../text';
 import { focusComposer } from './composer_text';
@@ -10,7 +11,7 @@ import { remove } from './message_row';
 import { fit } from './fit';
 
 export function MessageEditor({ message }: { message: Message }) {
-    const [content, setContent] = useState(message.content);
+    const [content, setContent] = useState(() => asTyped(message.content, message.channel_id));
     const area = useRef<HTMLTextAreaElement>(null);
     useEffect(() => {
         const box = area.current!;
@@ -23,7 +24,7 @@ export function MessageEditor({ message }: { message: Message }) {
         focusComposer();
     };
     const save = async (): Promise<void> => {
-        const next = withEmoji(content.trim());
+        const next = withEmoji(content.trim(), message.channel_id);
         if (!next && !message.attachments.length) return void remove(message, false);
         end();
         if (next === message.content) return;

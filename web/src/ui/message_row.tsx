@@ -2,6 +2,7 @@ import { useComputed } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import { deleteMessage, pin, react, unpin } from '../api/routes';
 import type { Message } from '../api/types';
+import { inWords } from '../store/emojis';
 import { colorIn, nameIn, nameOfUser, type Guild } from '../store/guilds';
 import { me } from '../store/me';
 import { isBlocked } from '../store/people';
@@ -38,7 +39,7 @@ export function startReply(m: Message): void {
     focusComposer();
 }
 export async function remove(m: Message, sure: boolean): Promise<void> {
-    if (sure || (await confirm(text.message.removeTitle, text.message.removeSure, m.content))) attempt(deleteMessage(m.channel_id, m.id));
+    if (sure || (await confirm(text.message.removeTitle, text.message.removeSure, inWords(m.content)))) attempt(deleteMessage(m.channel_id, m.id));
 }
 
 function moreMenu(anchor: Element, guild: Guild | undefined, m: Message): void {
@@ -55,7 +56,7 @@ function moreMenu(anchor: Element, guild: Guild | undefined, m: Message): void {
 function Actions({ guild, m }: { guild: Guild | undefined; m: Message }) {
     return (
         <div class="actions" role="toolbar" aria-label={text.message.actions}>
-            {mayIn(m.channel_id, Permission.AddReactions) && <IconButton icon="smile" size={18} label={text.message.react} onClick={(e) => openPicker(e.currentTarget, (c) => attempt(react(m.channel_id, m.id, c, true)))} />}
+            {mayIn(m.channel_id, Permission.AddReactions) && <IconButton icon="smile" size={18} label={text.message.react} onClick={(e) => openPicker(e.currentTarget, m.channel_id, (c) => attempt(react(m.channel_id, m.id, c.reaction, true)))} />}
             {mayIn(m.channel_id, Permission.Send) && <IconButton icon="reply" size={18} label={text.message.reply} onClick={() => startReply(m)} />}
             {canEdit(m) && <IconButton icon="edit" size={18} label={text.message.edit} onClick={() => (editing.value = m.id)} />}
             {canDelete(m) && <IconButton icon="trash" size={18} class="danger" label={text.message.remove} onClick={(e) => void remove(m, e.shiftKey)} />}
@@ -105,7 +106,7 @@ function Content({ m }: { m: Message }) {
 const keysOf = (guild: Guild | undefined, m: Message): Record<string, (e: KeyboardEvent) => void> => ({
     e: () => canEdit(m) && (editing.value = m.id),
     r: () => startReply(m),
-    '+': (e) => openPicker(e.currentTarget as Element, (c) => toggle(m, c)),
+    '+': (e) => openPicker(e.currentTarget as Element, m.channel_id, (c) => toggle(m, c.reaction)),
     Delete: (e) => canDelete(m) && void remove(m, e.shiftKey),
     Enter: (e) => moreMenu(e.currentTarget as Element, guild, m),
 });

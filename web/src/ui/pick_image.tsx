@@ -14,13 +14,18 @@ const asDataUri = (file: Blob): Promise<string> =>
         reader.readAsDataURL(file);
     });
 
-async function shrink(file: File): Promise<string> {
+// cut: to the middle square; else all of it is kept.
+export async function shrink(file: File, sidePx = SIDE_PX, cut = true): Promise<string> {
     if (file.type === 'image/gif' && file.size <= ANIMATION_BYTES_MAX) return asDataUri(file);
     const picture = await createImageBitmap(file);
-    const side = Math.min(picture.width, picture.height);
+    const { width, height } = picture;
+    const side = Math.min(width, height);
+    const [w, h] = cut ? [side, side] : [width, height];
+    const scale = Math.min(1, sidePx / Math.max(w, h));
     const canvas = document.createElement('canvas');
-    canvas.width = canvas.height = Math.min(side, SIDE_PX);
-    canvas.getContext('2d')!.drawImage(picture, (picture.width - side) / 2, (picture.height - side) / 2, side, side, 0, 0, canvas.width, canvas.height);
+    canvas.width = Math.max(1, Math.round(w * scale));
+    canvas.height = Math.max(1, Math.round(h * scale));
+    canvas.getContext('2d')!.drawImage(picture, (width - w) / 2, (height - h) / 2, w, h, 0, 0, canvas.width, canvas.height);
     picture.close();
     return canvas.toDataURL('image/png');
 }

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { findChannel } from '../../store/directs';
 import { nameIn, users, type Guild } from '../../store/guilds';
 import { fullTime } from '../time';
+import { CustomEmoji } from '../custom_emoji';
 import { parse, type Node } from './parse';
 
 const TAGS = { bold: 'strong', italic: 'em', underline: 'u', strike: 's' } as const;
@@ -34,7 +35,7 @@ function draw(node: Node, guild: Guild | undefined): ComponentChildren {
         case 'channel':
             return `#${findChannel(node.id)?.name ?? node.id}`;
         case 'emoji':
-            return node.name;
+            return <CustomEmoji id={node.id} name={node.name} animated={node.animated} />;
         case 'time':
             return Math.abs(node.seconds) > 8.64e12 ? node.seconds : fullTime(node.seconds * 1000);
         default:

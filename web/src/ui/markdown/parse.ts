@@ -9,7 +9,7 @@ export type Node =
     | { type: 'link'; href: string; children: Node[] }
     | { type: 'user' | 'role' | 'channel'; id: string }
     | { type: 'everyone'; text: string }
-    | { type: 'emoji'; name: string }
+    | { type: 'emoji'; name: string; id: string; animated: boolean }
     | { type: 'time'; seconds: number; style: string };
 
 const DEPTH_MAX = 12;
@@ -32,7 +32,7 @@ const RULES: Rule[] = [
     { at: /^<@!?(\d{1,20})>/, make: (m) => ({ type: 'user', id: m[1]! }) },
     { at: /^<@&(\d{1,20})>/, make: (m) => ({ type: 'role', id: m[1]! }) },
     { at: /^<#(\d{1,20})>/, make: (m) => ({ type: 'channel', id: m[1]! }) },
-    { at: /^<a?:(\w{2,32}):\d{1,20}>/, make: (m) => ({ type: 'emoji', name: `:${m[1]}:` }) },
+    { at: /^<(a?):(\w{2,32}):(\d{1,20})>/, make: (m) => ({ type: 'emoji', animated: !!m[1], name: m[2]!, id: m[3]! }) },
     { at: /^<t:(-?\d{1,13})(?::([tTdDfFR]))?>/, make: (m) => ({ type: 'time', seconds: Number(m[1]), style: m[2] ?? 'f' }) },
     { at: /^<(https?:\/\/[^\s<>]+)>/, make: (m) => ({ type: 'link', href: m[1]!, children: [{ type: 'text', text: m[1]! }] }) },
     { at: /^\[([^\]\n]{1,500})\]\((https?:\/\/[^\s()]+(?:\([^\s()]*\)[^\s()]*)*)\)/, make: (m, d) => ({ type: 'link', href: m[2]!, children: inline(m[1]!, d + 1, false) }) },
@@ -145,7 +145,9 @@ export function parse(source: string): Node[] {
 
 const JUMBO_MAX = 9;
 // Nothing but a few emoji: shown large.
-export function isJumbo(source: string): boolean {
+export function isJumbo(content: string): boolean {
+    if (content.length > 600) return false;
+    const source = content.replace(/<a?:\w{2,32}:\d{1,20}>/g, '🙂'); // a custom one counts as one
     if (source.length > 100 || !/\p{Extended_Pictographic}/u.test(source)) return false;
     if (/[^\p{Extended_Pictographic}\p{Emoji_Component}\p{Regional_Indicator}\s]|[0-9#*]/u.test(source)) return false;
     return [...new Intl.Segmenter().segment(source.replace(/\s/g, ''))].length <= JUMBO_MAX;

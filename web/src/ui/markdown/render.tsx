@@ -5,6 +5,7 @@ import { text } from '../../text';
 import { findChannel } from '../../store/directs';
 import { guildOf, nameIn, users } from '../../store/guilds';
 import { currentGuild, openChannel } from '../../store/view';
+import { CustomEmoji } from '../custom_emoji';
 import { openProfile } from '../profile';
 import { fullTime, relativeTime, stampTime } from '../time';
 import { highlight } from './highlight';
@@ -92,7 +93,7 @@ function draw(node: Node): ComponentChildren {
         case 'everyone':
             return <span class="mention">{node.text}</span>;
         case 'emoji':
-            return node.name;
+            return <CustomEmoji id={node.id} name={node.name} animated={node.animated} />;
         case 'time':
             return <Time seconds={node.seconds} style={node.style} />;
         case 'heading':

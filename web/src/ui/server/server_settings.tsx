@@ -6,6 +6,7 @@ import { text } from '../../text';
 import { Screen, type Section } from '../screen';
 import { Audit } from './audit';
 import { Bans } from './bans';
+import { Emojis } from './emojis';
 import { Invites } from './invites';
 import { Members } from './members';
 import { Overview } from './overview';
@@ -15,6 +16,7 @@ import { Webhooks } from './webhooks';
 const SECTIONS: [keyof typeof text.server.sections, bigint, (guild: Guild) => Section['draw']][] = [
     ['overview', Permission.ManageGuild, (g) => () => <Overview guild={g} />],
     ['roles', Permission.ManageRoles, (g) => () => <Roles guild={g} />],
+    ['emojis', Permission.ManageEmoji | Permission.CreateEmoji, (g) => () => <Emojis guild={g} />],
     ['members', Permission.ManageRoles | Permission.Kick | Permission.Ban | Permission.TimeOut | Permission.ManageNicknames, (g) => () => <Members guild={g} />],
     ['invites', Permission.ManageGuild, (g) => () => <Invites guild={g} />],
     ['bans', Permission.Ban, (g) => () => <Bans guild={g} />],
