@@ -82,6 +82,38 @@ describe('people', () => {
         await fay.composer.fill('');
     });
 
+    test('a conversation is searched, and a hit leads far up', async () => {
+        const channel = new URL(fay.page.url()).hash.split('/')[2];
+        for (let i = 0; i < 230; i++) await apiFay.say(channel, `oar ${i}`);
+        await fay.sees('oar 229');
+        await fay.page.keyboard.press('Control+f');
+        const box = fay.page.getByRole('combobox', { name: 'Search in @gus' });
+        const cards = fay.page.locator('.card-message');
+        await box.fill('in');
+        assert.equal(await fay.page.getByRole('option', { name: /^in:/ }).count(), 0); // there is no other channel
+        await box.fill('from:gu');
+        await fay.page.getByRole('option', { name: 'from:gus' }).click();
+        await box.press('Enter');
+        await fay.page.getByText('1 message', { exact: true }).waitFor();
+        await cards.getByText('and this for you').waitFor();
+        await box.fill('from:hal'); // who is not in it
+        await box.press('Enter');
+        await fay.page.getByText('Not understood: from:hal').waitFor();
+        await box.fill('oar');
+        await box.press('Enter');
+        await fay.page.getByText('230 messages').waitFor();
+        await box.fill('only for you');
+        await box.press('Enter');
+        await fay.page.getByText('1 message', { exact: true }).waitFor();
+        await cards.getByRole('button', { name: 'Jump' }).click();
+        await until('it is in sight', () => fay.row('only for you').evaluate((r) => { const b = r.getBoundingClientRect(); return b.top > 0 && b.bottom < innerHeight; }));
+        assert.equal(await fay.row('oar 229').count(), 0); // the end is far away
+        await fay.page.keyboard.press('Escape');
+        await fay.page.locator('.panel').waitFor({ state: 'detached' });
+        await fay.page.keyboard.press('Escape');
+        await fay.sees('oar 229');
+    });
+
     test('a closed conversation goes from the list and comes back with a message', async () => {
         await gus.page.getByRole('button', { name: 'Close the conversation with fay' }).click();
         await direct(gus, /^fay/).waitFor({ state: 'detached' });
@@ -104,6 +136,12 @@ describe('people', () => {
         await direct(gus, /^Mill people/).click();
         await fay.say('all of us');
         await gus.sees('all of us');
+        await fay.page.getByRole('button', { name: 'Search', exact: true }).click();
+        await fay.page.getByRole('combobox', { name: 'Search in Mill people' }).fill('all from:fay');
+        await fay.page.keyboard.press('Enter');
+        await fay.page.locator('.card-message').getByText('all of us').waitFor();
+        await fay.page.keyboard.press('Escape');
+        await fay.page.keyboard.press('Escape');
         await fay.page.getByRole('button', { name: 'Remove hal from the group' }).click();
         await gus.page.locator('.members').getByText('hal').waitFor({ state: 'detached' });
         await gus.page.getByText('removed hal.').waitFor();

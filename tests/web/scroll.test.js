@@ -24,15 +24,16 @@ describe('a long channel', () => {
         const box = document.querySelector('.log-scroll');
         const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
         const number = (row) => Number(/line (\d+)/.exec(row.textContent)[1]);
-        const seen = [];
-        let rowsMax = 0, moved = 0, stuck = 0;
+        const seen = [], known = new Set();
+        let rowsMax = 0, moved = 0, stuck = 0, twice = 0;
         const end = direction < 0 ? 0 : total - 1;
         for (let step = 0; step < 1000 + total * 4 && stuck < 400; step++) {
             const edge = box.getBoundingClientRect();
             const rows = [...box.querySelectorAll('li[data-id]')];
             rowsMax = Math.max(rowsMax, rows.length);
+            twice = Math.max(twice, rows.length - new Set(rows.map((r) => r.dataset.id)).size);
             const inSight = rows.filter((r) => { const b = r.getBoundingClientRect(); return b.bottom > edge.top && b.top < edge.bottom; });
-            for (const r of direction < 0 ? inSight.toReversed() : inSight) if (!seen.includes(number(r))) seen.push(number(r));
+            for (const n of (direction < 0 ? inSight.toReversed() : inSight).map(number)) if (!known.has(n)) known.add(n), seen.push(n);
             if (seen.at(-1) === end) break;
             const kept = inSight[Math.floor(inSight.length / 2)];
             const top = kept.getBoundingClientRect().top;
@@ -43,16 +44,18 @@ describe('a long channel', () => {
             if (kept.isConnected) moved = Math.max(moved, Math.abs(kept.getBoundingClientRect().top - (top - by)));
             stuck = by === 0 ? stuck + 1 : 0;
         }
-        return { seen, rowsMax, moved };
+        return { seen, rowsMax, moved, twice };
     }, { direction, total: MESSAGES });
 
     const numbers = Array.from({ length: MESSAGES }, (_, i) => i);
 
     test('from newest to oldest', { timeout: 300_000 + MESSAGES * 40 }, async () => {
-        const { seen, rowsMax, moved } = await travel(-1);
+        const { seen, rowsMax, moved, twice } = await travel(-1);
         assert.deepEqual(seen, numbers.toReversed());
+        assert.equal(twice, 0);
         assert.ok(rowsMax <= ROWS_MAX, `${rowsMax} rows`);
         assert.ok(moved <= 2, `moved by ${moved} px`);
+        console.log(`${seen.length} messages, at most ${rowsMax} rows, moved by ${moved.toFixed(2)} px at most`);
     });
 
     test('what comes meanwhile does not move what is read', async () => {
@@ -65,10 +68,12 @@ describe('a long channel', () => {
     });
 
     test('and back to newest', { timeout: 300_000 + MESSAGES * 40 }, async () => {
-        const { seen, rowsMax, moved } = await travel(1);
+        const { seen, rowsMax, moved, twice } = await travel(1);
         assert.deepEqual(seen, numbers);
+        assert.equal(twice, 0);
         assert.ok(rowsMax <= ROWS_MAX, `${rowsMax} rows`);
         assert.ok(moved <= 2, `moved by ${moved} px`);
+        console.log(`${seen.length} messages, at most ${rowsMax} rows, moved by ${moved.toFixed(2)} px at most`);
     });
 
     test('at the end again it follows what comes', async () => {

@@ -73,6 +73,14 @@ export const VIEWS = {
             await p.page.getByRole('combobox').fill('in:general has:');
         },
     },
+    'search-direct': { within: '.panel', path: (scene) => `/#/@me/${scene.group}`,
+        open: async (p) => {
+            await p.page.getByRole('button', { name: 'Search', exact: true }).click();
+            await p.page.getByRole('combobox').fill('oil');
+            await p.page.getByRole('combobox').press('Enter');
+            await p.page.locator('.card-message').first().waitFor();
+        },
+    },
     pins: { within: '.panel',
         open: async (p) => {
             await p.page.getByRole('button', { name: 'Pinned messages' }).click();

@@ -590,7 +590,7 @@ export const text = {
             ['Alt ↑ ↓', 'previous, next channel'],
             ['Alt Shift ↑ ↓', 'previous, next unread channel'],
             ['↑ in an empty box', 'edit your last message'],
-            ['Ctrl F', 'search in the server'],
+            ['Ctrl F', 'search in the server or conversation'],
             ['Escape', 'cancel, or mark as read and go to the newest'],
             ['Tab to a message, ↑ ↓', 'walk through messages'],
             ['E, R, +, Delete', 'edit, reply, react, delete the message you are on'],

@@ -98,8 +98,9 @@ export interface SearchPage {
     total_results: number;
 }
 // Without messages: the server's index is not whole yet.
-export const search = (guild: string, params: URLSearchParams, offset: number) =>
-    call<SearchPage | { retry_after: number }>('GET', `/guilds/${guild}/messages/search?${params}&offset=${offset}`);
+// where: /guilds/ID or /channels/ID
+export const search = (where: string, params: URLSearchParams, offset: number) =>
+    call<SearchPage | { retry_after: number }>('GET', `${where}/messages/search?${params}&offset=${offset}`);
 export const listPins = (channel: string) =>
     call<{ items: { message: Message }[] }>('GET', `/channels/${channel}/messages/pins`).then((page) => page.items.map((i) => i.message));
 export const pin = (channel: string, message: string) => call<void>('PUT', `/channels/${channel}/messages/pins/${message}`);

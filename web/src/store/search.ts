@@ -1,11 +1,22 @@
 // What people type into the search box, as the server's parameters: words, and from: in: mentions: has: before: after: pinned:.
 import { searchMembers } from '../api/routes';
-import { nameIn, putMembers, textChannelsOf, type Guild } from './guilds';
+import type { Channel, User } from '../api/types';
+import { titleOf } from './directs';
+import { nameIn, putMembers, textChannelsOf, users, type Guild } from './guilds';
+import { me } from './me';
 import { idAt } from './snowflake';
 
 export const KEYS = ['from', 'in', 'mentions', 'has', 'before', 'after', 'pinned'] as const;
 export type Key = (typeof KEYS)[number];
 export const HAS = ['link', 'embed', 'file', 'image', 'video', 'sound'];
+
+// Where it is searched: in all of a server, or in one DM or group.
+export type Scope = { guild: Guild; direct?: undefined } | { guild?: undefined; direct: Channel };
+export const pathOf = (s: Scope): string => (s.guild ? `/guilds/${s.guild.id}` : `/channels/${s.direct.id}`);
+export const nameOfScope = (s: Scope): string => (s.guild ? s.guild.name.value : titleOf(s.direct));
+const keysOf = (s: Scope): readonly Key[] => (s.guild ? KEYS : KEYS.filter((k) => k !== 'in'));
+const peopleOf = (s: Scope): User[] =>
+    s.guild ? [...s.guild.members.value.values()].map((m) => m.user) : [me.value!, ...(s.direct.recipients ?? [])].map((u) => users.get(u.id) ?? u);
 
 const TOKEN = /(?:(from|in|mentions|has|before|after|pinned):)(?:"([^"]*)"|(\S+))/gi;
 const DAY_MS = 86_400_000;
@@ -17,13 +28,12 @@ export interface Query {
 
 const same = (a: string, b: string): boolean => a.toLocaleLowerCase() === b.toLocaleLowerCase();
 
-async function findUser(guild: Guild, name: string): Promise<string | undefined> {
+async function findUser(scope: Scope, name: string): Promise<string | undefined> {
     const plain = name.replace(/^@/, '');
-    const fits = (): string | undefined =>
-        [...guild.members.value.values()].find((m) => [nameIn(guild, m.user), m.user.username].some((n) => same(n, plain)))?.user.id;
+    const fits = (): string | undefined => peopleOf(scope).find((u) => [nameIn(scope.guild, u), u.username].some((n) => same(n, plain)))?.id;
     const known = fits();
-    if (known || !guild.large) return known;
-    putMembers(guild.id, await searchMembers(guild.id, plain).catch(() => []));
+    if (known || !scope.guild?.large) return known;
+    putMembers(scope.guild.id, await searchMembers(scope.guild.id, plain).catch(() => []));
     return fits();
 }
 
@@ -36,13 +46,13 @@ function momentOf(value: string, key: Key): string | undefined {
 
 const PARAMETER: Record<Key, string> = { from: 'author_id', in: 'channel_id', mentions: 'mentions', has: 'has', before: 'max_id', after: 'min_id', pinned: 'pinned' };
 
-async function valueOf(guild: Guild, key: Key, value: string): Promise<string | undefined> {
+async function valueOf(scope: Scope, key: Key, value: string): Promise<string | undefined> {
     switch (key) {
         case 'from':
         case 'mentions':
-            return findUser(guild, value);
+            return findUser(scope, value);
         case 'in':
-            return textChannelsOf(guild).find((c) => same(c.name, value.replace(/^#/, '')))?.id;
+            return scope.guild && textChannelsOf(scope.guild).find((c) => same(c.name, value.replace(/^#/, '')))?.id;
         case 'has':
             return HAS.includes(value.toLowerCase().replace(/^-/, '')) ? value.toLowerCase() : undefined;
         case 'before':
@@ -53,12 +63,12 @@ async function valueOf(guild: Guild, key: Key, value: string): Promise<string | 
     }
 }
 
-export async function understand(guild: Guild, input: string): Promise<Query> {
+export async function understand(scope: Scope, input: string): Promise<Query> {
     const params = new URLSearchParams();
     const wrong: string[] = [];
     for (const m of input.matchAll(TOKEN)) {
         const key = m[1]!.toLowerCase() as Key;
-        const value = await valueOf(guild, key, m[2] ?? m[3]!);
+        const value = await valueOf(scope, key, m[2] ?? m[3]!);
         if (value === undefined) wrong.push(m[0]);
         else params.append(PARAMETER[key], value);
     }
@@ -68,19 +78,19 @@ export async function understand(guild: Guild, input: string): Promise<Query> {
 }
 
 // What could follow what is typed: the filters, or the values of the filter that was begun.
-export function proposals(guild: Guild, input: string): string[] {
+export function proposals(scope: Scope, input: string): string[] {
     const begun = /(?:^|\s)(from|in|mentions|has|pinned|before|after):("?)([^\s"]*)$/i.exec(input);
     const quote = (s: string): string => (/\s/.test(s) ? `"${s}"` : s);
     if (!begun) {
         const word = /(\S*)$/.exec(input)![1]!.toLowerCase();
-        return KEYS.filter((k) => k.startsWith(word)).map((k) => `${k}:`);
+        return keysOf(scope).filter((k) => k.startsWith(word)).map((k) => `${k}:`);
     }
     const key = begun[1]!.toLowerCase() as Key;
     const q = begun[3]!.toLowerCase();
     const values: Record<Key, () => string[]> = {
-        from: () => [...guild.members.value.values()].map((m) => m.user.username),
-        mentions: () => [...guild.members.value.values()].map((m) => m.user.username),
-        in: () => textChannelsOf(guild).map((c) => c.name),
+        from: () => peopleOf(scope).map((u) => u.username),
+        mentions: () => peopleOf(scope).map((u) => u.username),
+        in: () => (scope.guild ? textChannelsOf(scope.guild).map((c) => c.name) : []),
         has: () => HAS,
         pinned: () => ['true', 'false'],
         before: () => [today()],

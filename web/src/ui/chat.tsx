@@ -31,7 +31,7 @@ function Header({ channel }: { channel: Channel }) {
             {channel.topic && <p class="topic" title={channel.topic}>{channel.topic}</p>}
             <span class="spring" />
             <IconButton icon="pin" label={text.chat.pins} pressed={panel.value === 'pins'} onClick={() => togglePanel('pins')} />
-            {!direct && <IconButton icon="search" label={text.search.title} pressed={panel.value === 'search'} onClick={() => togglePanel('search')} />}
+            <IconButton icon="search" label={text.search.title} pressed={panel.value === 'search'} onClick={() => togglePanel('search')} />
             {direct && <IconButton icon="invite" label={text.direct.add} onClick={() => (dialog.value = { name: 'group', argument: channel.id })} />}
             {channel.type !== ChannelType.Direct && <IconButton icon="people" label={text.chat.showMembers} pressed={membersShown.value && !panel.value} onClick={toggleMembers} />}
         </header>

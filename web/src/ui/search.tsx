@@ -1,10 +1,9 @@
-// Search in a server: a box that knows filters, and what was found, newest first.
+// Search in a server or a conversation: a box that knows filters, and what was found, newest first.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { search } from '../api/routes';
 import type { Message } from '../api/types';
-import type { Guild } from '../store/guilds';
 import { seeUser } from '../store/guilds';
-import { completed, proposals, understand } from '../store/search';
+import { completed, nameOfScope, pathOf, proposals, understand, type Scope } from '../store/search';
 import { closePanel } from '../store/view';
 import { reason, text } from '../text';
 import { jumpTo } from './follow';
@@ -21,7 +20,7 @@ interface Found {
 }
 
 // One search at a time; the last asked for wins.
-function useSearch(guild: Guild) {
+function useSearch(scope: Scope) {
     const [found, setFound] = useState<Found | null>(null);
     const [note, setNote] = useState<string | null>(null);
     const [busy, setBusy] = useState(false);
@@ -30,7 +29,7 @@ function useSearch(guild: Guild) {
 
     const read = async (offset: number, mine: number): Promise<void> => {
         for (;;) {
-            const answer = await search(guild.id, params.current, offset);
+            const answer = await search(pathOf(scope), params.current, offset);
             if (mine !== run.current) return;
             if (!('messages' in answer)) {
                 setNote(text.search.indexing);
@@ -60,7 +59,7 @@ function useSearch(guild: Guild) {
         found, note, busy,
         start: (input: string) =>
             begin(async (mine) => {
-                const query = await understand(guild, input);
+                const query = await understand(scope, input);
                 setFound(null);
                 setNote(query.wrong.length ? text.search.wrong(query.wrong.join(', ')) : null);
                 params.current = query.params;
@@ -70,12 +69,12 @@ function useSearch(guild: Guild) {
     };
 }
 
-function Box({ guild, onSearch }: { guild: Guild; onSearch: (input: string) => void }) {
+function Box({ scope, onSearch }: { scope: Scope; onSearch: (input: string) => void }) {
     const [input, setInput] = useState('');
     const [chosen, setChosen] = useState(-1);
     const [open, setOpen] = useState(true);
     const field = useRef<HTMLInputElement>(null);
-    const list = open ? proposals(guild, input).slice(0, PROPOSED_MAX) : [];
+    const list = open ? proposals(scope, input).slice(0, PROPOSED_MAX) : [];
     const take = (proposal: string): void => {
         setInput(completed(input, proposal));
         setChosen(-1);
@@ -92,7 +91,7 @@ function Box({ guild, onSearch }: { guild: Guild; onSearch: (input: string) => v
     };
     return (
         <div class="search-box">
-            <input ref={field} list={undefined} type="search" role="combobox" aria-expanded={list.length > 0} aria-controls="proposals" aria-activedescendant={chosen >= 0 ? `proposal-${chosen}` : undefined} aria-label={text.search.label(guild.name.value)} placeholder={text.search.label(guild.name.value)} value={input} autoComplete="off" onInput={(e) => { setInput(e.currentTarget.value); setChosen(-1); setOpen(true); }} onKeyDown={press} />
+            <input ref={field} list={undefined} type="search" role="combobox" aria-expanded={list.length > 0} aria-controls="proposals" aria-activedescendant={chosen >= 0 ? `proposal-${chosen}` : undefined} aria-label={text.search.label(nameOfScope(scope))} placeholder={text.search.label(nameOfScope(scope))} value={input} autoComplete="off" onInput={(e) => { setInput(e.currentTarget.value); setChosen(-1); setOpen(true); }} onKeyDown={press} />
             {list.length > 0 && (
                 <ul id="proposals" role="listbox" aria-label={text.search.filters}>
                     {list.map((p, i) => (
@@ -106,27 +105,28 @@ function Box({ guild, onSearch }: { guild: Guild; onSearch: (input: string) => v
     );
 }
 
-function Results({ guild, found }: { guild: Guild; found: Found }) {
-    let channel = '';
+function Results({ scope, found }: { scope: Scope; found: Found }) {
+    const { guild } = scope;
+    let channel = scope.direct?.id ?? ''; // whose name need not be said
     return (
         <ul class="cards">
             {found.list.flatMap((m) => {
-                const card = <MessageCard key={m.id} guild={guild} message={m} onJump={() => { if (matchMedia('(max-width: 760px)').matches) closePanel(); jumpTo(guild.id, m.channel_id, m.id); }} />;
+                const card = <MessageCard key={m.id} guild={guild} message={m} onJump={() => { if (matchMedia('(max-width: 760px)').matches) closePanel(); jumpTo(guild?.id ?? null, m.channel_id, m.id); }} />;
                 if (m.channel_id === channel) return [card];
                 channel = m.channel_id;
-                return [<li key={`in-${m.id}`} class="card-place">#{guild.channels.value.get(channel)?.name ?? channel}</li>, card];
+                return [<li key={`in-${m.id}`} class="card-place">#{guild?.channels.value.get(channel)?.name ?? channel}</li>, card];
             })}
         </ul>
     );
 }
 
-export function SearchPanel({ guild }: { guild: Guild }) {
-    const { found, note, busy, start, more } = useSearch(guild);
+export function SearchPanel({ scope }: { scope: Scope }) {
+    const { found, note, busy, start, more } = useSearch(scope);
     return (
         <Panel title={text.search.title}>
-            <Box guild={guild} onSearch={start} />
+            <Box scope={scope} onSearch={start} />
             <p class="hint" role="status">{note ?? (found ? text.search.count(found.total) : busy ? text.search.busy : '')}</p>
-            {found && <Results guild={guild} found={found} />}
+            {found && <Results scope={scope} found={found} />}
             {found && found.list.length < found.total && <button type="button" disabled={busy} onClick={more}>{text.search.more(Math.min(PAGE, found.total - found.list.length))}</button>}
         </Panel>
     );

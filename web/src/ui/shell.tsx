@@ -76,7 +76,8 @@ function Middle({ guild, channel }: { guild: Guild | undefined; channel: Channel
 }
 
 function Right({ guild, channel }: { guild: Guild | undefined; channel: Channel | undefined }) {
-    if (panel.value === 'search' && guild) return <SearchPanel key={guild.id} guild={guild} />;
+    if (panel.value === 'search' && guild) return <SearchPanel key={guild.id} scope={{ guild }} />;
+    if (panel.value === 'search' && channel && isDirect(channel)) return <SearchPanel key={channel.id} scope={{ direct: channel }} />;
     if (panel.value === 'pins' && channel) return <PinsPanel key={channel.id} channel={channel.id} />;
     if (guild) return <MemberList guild={guild} />;
     return channel?.type === ChannelType.Group ? <Recipients channel={channel} /> : null;

@@ -29,7 +29,7 @@ export function handleShortcut(e: KeyboardEvent): void {
     const command = e.ctrlKey || e.metaKey;
     const inDialog = !!document.querySelector('dialog[open], .screen'); // Escape and letters are its own
     if (command && e.key.toLowerCase() === 'k') dialog.value = dialog.value?.name === 'switcher' ? null : { name: 'switcher' };
-    else if (command && e.key.toLowerCase() === 'f' && currentGuild.value) {
+    else if (command && e.key.toLowerCase() === 'f' && (currentGuild.value || currentChannel.value)) {
         if (panel.value !== 'search') togglePanel('search');
     } else if (command && e.key === '/') dialog.value = { name: 'keys' };
     else if (e.altKey && e.key === 'ArrowUp') step(-1, e.shiftKey);
