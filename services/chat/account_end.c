@@ -1,6 +1,10 @@
 #include "services/chat/account_end.h"
+#include "lib/base/log.h"
 #include "services/chat/accounts.h"
+#include "services/chat/direct.h"
 #include "services/chat/membership.h"
+#include "services/chat/relationships.h"
+#include "services/chat/rename.h"
 #include "services/chat/rows.h"
 #include "services/chat/tokens.h"
 #include <inttypes.h>
@@ -44,11 +48,31 @@ status account_require_ordinary(struct call *c, struct change *ch, uint64_t id)
 
 /* ---- Disable --------------------------------------------------------------------------------------------------- */
 
-status account_set_disabled(struct call *c, struct change *ch, uint64_t id, bool disabled)
+static status set_disabled(struct call *c, struct change *ch, uint64_t id, bool disabled, bool self)
 {
     struct db_rows *rows;
-    status st = change_query(ch, &rows, "UPDATE users SET disabled = $2 WHERE id = $1", DB_ID(id), DB_BOOL(disabled));
+    status st = change_query(ch, &rows, "UPDATE users SET disabled = $2, self_disabled = $3 WHERE id = $1", DB_ID(id),
+                             DB_BOOL(disabled), DB_BOOL(self));
     return st == ST_OK && disabled ? token_revoke_all(c, ch, id) : st;
+}
+
+status account_set_disabled(struct call *c, struct change *ch, uint64_t id, bool disabled)
+{
+    return set_disabled(c, ch, id, disabled, false);
+}
+
+status account_disable_self(struct call *c, struct change *ch, uint64_t id)
+{
+    return set_disabled(c, ch, id, true, true);
+}
+
+status account_wake(struct change *ch, uint64_t id)
+{
+    struct db_rows *rows;
+    return change_query(ch, &rows,
+                        "UPDATE users SET disabled = false, self_disabled = false WHERE id = $1 AND self_disabled AND "
+                        "NOT deleted",
+                        DB_ID(id));
 }
 
 /* ---- Delete ---------------------------------------------------------------------------------------------------- */
@@ -65,7 +89,7 @@ static status refuse_owner(struct call *c, const struct db_rows *rows)
         list = arena_printf(a, "%s%s%s %s \"%s\"", list, i ? ", " : "", db_text(rows, i, 0), db_text(rows, i, 1),
                             db_text(rows, i, 2));
     call_error_text(c, arena_printf(a, "The account owns %s%s", list, n > named ? " and more" : ""));
-    return call_fail(c, ST_BAD_REQUEST, "the account owns %u guilds and applications", n);
+    return call_fail(c, ST_OWNS_GUILDS, "the account owns %u guilds and applications", n);
 }
 
 static status check_owns_nothing(struct call *c, struct change *ch, uint64_t id)
@@ -88,20 +112,17 @@ static status forget_secrets(struct change *ch, uint64_t id)
     return st == ST_OK ? change_query(ch, &rows, "DELETE FROM tickets WHERE user_id = $1", DB_ID(id)) : st;
 }
 
-static status anonymise(struct call *c, uint64_t id, bool spare_administrators)
+status account_anonymise(struct call *c, struct change *ch, uint64_t id)
 {
-    CHANGE_OWNED struct change *ch = NULL;
     struct db_rows *rows;
-    status st = change_begin(c, &id, 1, ST_UNKNOWN_USER, &ch);
-    if (st == ST_OK && spare_administrators)
-        st = account_require_ordinary(c, ch, id);
-    if (st == ST_OK)
-        st = check_owns_nothing(c, ch, id);
+    status st = check_owns_nothing(c, ch, id);
     if (st == ST_OK)
         st = change_query(ch, &rows,
                           "UPDATE users u SET username = '" ACCOUNT_DELETED_PREFIX "' || u.id, global_name = NULL, "
-                          "email = NULL, password_hash = NULL, date_of_birth = NULL, bio = NULL, pronouns = NULL, avatar = NULL, banner = NULL, admin = false, flags = 0, "
-                          "mfa = false, disabled = true, deleted = true WHERE u.id = $1 AND NOT u.bot RETURNING " ROWS_USER,
+                          "email = NULL, password_hash = NULL, date_of_birth = NULL, bio = NULL, pronouns = NULL, "
+                          "avatar = NULL, banner = NULL, admin = false, flags = 0, mfa = false, disabled = true, "
+                          "self_disabled = false, deleted = true, erased = false WHERE u.id = $1 AND NOT u.bot "
+                          "RETURNING " ROWS_USER,
                           DB_ID(id));
     if (st == ST_OK && !db_count(rows))
         st = no_account(c, id);
@@ -111,12 +132,116 @@ static status anonymise(struct call *c, uint64_t id, bool spare_administrators)
         return st;
     Hubbub__V1__User *seen = rows_user(call_arena(c), rows, 0, 0);
     change_add(ch, id, id, 0, ROWS_EVENT(call_arena(c), user_update, seen));
-    st = token_revoke_all(c, ch, id);
-    return st == ST_OK ? change_commit(ch) : st;
+    return token_revoke_all(c, ch, id);
+}
+
+/* ---- The rest of deleting -------------------------------------------------------------------------------------- */
+
+static status next_group(struct call *c, uint64_t id, uint64_t *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *rows;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = chat_query(c, d, &rows,
+                        "SELECT c.id FROM dm_recipients r JOIN channels c ON c.id = r.channel_id WHERE r.user_id = $1 "
+                        "AND c.owner_id = $1 AND EXISTS (SELECT FROM dm_recipients o WHERE o.channel_id = c.id AND "
+                        "o.user_id <> $1) LIMIT 1",
+                        DB_ID(id));
+    if (st == ST_OK)
+        *ret = db_count(rows) ? db_u64(rows, 0, 0) : 0;
+    return st;
+}
+
+/* Groups that others are in go to another of them. */
+static status pass_groups_on(struct call *c, uint64_t id)
+{
+    for (;;) {
+        uint64_t group;
+        status st = next_group(c, id, &group);
+        if (st != ST_OK || !group)
+            return st;
+        CHANGE_OWNED struct change *ch = NULL;
+        st = change_begin(c, &group, 1, ST_UNKNOWN_CHANNEL, &ch);
+        if (st == ST_OK)
+            st = direct_pass_on(c, ch, group, id);
+        if (st == ST_OK)
+            st = change_commit(ch);
+        if (st != ST_OK && st != ST_UNKNOWN_CHANNEL)
+            return st;
+    }
+}
+
+/* What only the person saw. */
+static status forget_own(struct call *c, uint64_t id)
+{
+    static const char *const all[] = {
+        "DELETE FROM read_states WHERE user_id = $1",    "DELETE FROM mentions WHERE target_id = $1",
+        "DELETE FROM user_settings WHERE user_id = $1",  "DELETE FROM guild_settings WHERE user_id = $1",
+        "DELETE FROM notes WHERE user_id = $1",
+    };
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *rows;
+    status st = chat_lease(c, &d);
+    for (size_t i = 0; st == ST_OK && i < sizeof all / sizeof *all; i++)
+        st = chat_query(c, d, &rows, all[i], DB_ID(id));
+    return st;
+}
+
+static status note_erased(struct call *c, uint64_t id)
+{
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *rows;
+    status st = chat_lease(c, &d);
+    return st == ST_OK ? chat_query(c, d, &rows, "UPDATE users SET erased = true WHERE id = $1 AND deleted", DB_ID(id))
+                       : st;
+}
+
+status account_erase(struct call *c, uint64_t id)
+{
+    status st = member_leave_all(c, id);
+    if (st == ST_OK)
+        st = relationships_end_all(c, id);
+    if (st == ST_OK)
+        st = pass_groups_on(c, id);
+    if (st == ST_OK)
+        st = forget_own(c, id);
+    if (st != ST_OK)
+        return st;
+    rename_tell_rest(c, id);
+    return note_erased(c, id);
+}
+
+void account_erase_now_or_later(struct call *c, uint64_t id)
+{
+    status st = account_erase(c, id);
+    if (st != ST_OK)
+        log_warn("a deleted account is erased later", LOG_I("user", id), LOG_S("status", status_row(st)->name));
+}
+
+status account_next_unerased(struct call *c, uint64_t *ret)
+{
+    DB_LEASED struct db *d = NULL;
+    struct db_rows *rows;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = chat_query(c, d, &rows, "SELECT id FROM users WHERE deleted AND NOT erased ORDER BY id LIMIT 1");
+    if (st == ST_OK)
+        *ret = db_count(rows) ? db_u64(rows, 0, 0) : 0;
+    return st;
 }
 
 status account_delete(struct call *c, uint64_t id, bool spare_administrators)
 {
-    status st = anonymise(c, id, spare_administrators);
-    return st == ST_OK ? member_leave_all(c, id) : st;
+    CHANGE_OWNED struct change *ch = NULL;
+    status st = change_begin(c, &id, 1, ST_UNKNOWN_USER, &ch);
+    if (st == ST_OK && spare_administrators)
+        st = account_require_ordinary(c, ch, id);
+    if (st == ST_OK)
+        st = account_anonymise(c, ch, id);
+    if (st == ST_OK)
+        st = change_commit(ch);
+    if (st == ST_OK)
+        account_erase_now_or_later(c, id);
+    return st;
 }

@@ -18,11 +18,11 @@ status account_create_by_operator(struct call *, const Hubbub__V1__RegisterReque
 /* Whether it is the caller's password: ST_PASSWORD_WRONG when not. argon2: on that bulkhead, with no lease held.
  * *ret_hash: what it was compared with; compare it again in the change that follows. */
 status account_require_password(struct call *, const char *password, const char **ret_hash) MUST_CHECK;
-/* In a change that holds the user's scope: ST_PASSWORD_WRONG when the hash is no longer this one, or the account is
- * disabled. */
+/* In a change that holds the user's scope: ST_PASSWORD_WRONG when the hash is no longer this one, or somebody
+ * else disabled the account. */
 status account_require_unchanged(struct call *, struct change *, uint64_t user_id, const char *hash) MUST_CHECK;
 /* In a change that holds the scope of a user whose password, or better, was shown: the answer is a token, or with a second
- * factor the ticket that asks for it. */
+ * factor the ticket that asks for it. Who disabled themselves is back with the token. */
 status account_admit(struct call *, struct change *, uint64_t user_id, bool mfa, const char *user_agent,
                      Hubbub__V1__TokenResponse *) MUST_CHECK;
 /* The 50035 leaf "password" unless the length is allowed. */

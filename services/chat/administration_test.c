@@ -96,13 +96,13 @@ START_TEST(test_owner_is_refused_with_the_list)
     world_clear();
     uint64_t user = world_quick_person("owner"), guild = world_guild(user);
     char expected[64];
-    ck_assert_int_eq(delete_account(user), ST_BAD_REQUEST);
+    ck_assert_int_eq(delete_account(user), ST_OWNS_GUILDS);
     snprintf(expected, sizeof expected, "guild %" PRIu64 " \"", guild);
     ck_assert_ptr_nonnull(strstr(call_fake_text(world_last), expected));
     ck_assert_int_eq(world_number("SELECT count(*) FROM users WHERE id = $1 AND NOT deleted AND $2 = 0::bigint", user, 0), 1);
     for (int i = 0; i < 30; i++)
         world_guild(user);
-    ck_assert_int_eq(delete_account(user), ST_BAD_REQUEST);
+    ck_assert_int_eq(delete_account(user), ST_OWNS_GUILDS);
     ck_assert_ptr_nonnull(strstr(call_fake_text(world_last), "and more"));
 }
 END_TEST

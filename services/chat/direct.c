@@ -327,6 +327,20 @@ static status follow_owner(struct call *c, struct change *ch, const struct acces
     return st;
 }
 
+status direct_pass_on(struct call *c, struct change *ch, uint64_t channel_id, uint64_t user_id)
+{
+    struct db_rows *r;
+    status st = change_query(ch, &r,
+                             "UPDATE channels SET owner_id = n.user_id FROM (SELECT user_id FROM dm_recipients WHERE "
+                             "channel_id = $1 AND user_id <> $2 ORDER BY added, user_id LIMIT 1) n WHERE id = $1 AND "
+                             "owner_id = $2",
+                             DB_ID(channel_id), DB_ID(user_id));
+    if (st != ST_OK || !db_affected(r))
+        return st;
+    change_fence(ch, channel_id);
+    return direct_add_update(c, ch, channel_id);
+}
+
 status direct_remove(struct call *c, struct change *ch, const struct access *a, uint64_t user_id)
 {
     struct db_rows *r;

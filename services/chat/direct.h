@@ -31,6 +31,8 @@ status direct_is(struct call *, uint64_t channel_id, bool *ret) MUST_CHECK;
 /* The caller, who is in it, gives a group a name or an icon, or, who owns it, gives it to another who is in it
  * (ST_MISSING_PERMISSIONS, ST_INVALID_RECIPIENTS). ST_NOT_ON_DM for a DM of two. */
 status direct_edit(struct call *, const Hubbub__V1__EditChannelRequest *, Hubbub__V1__Channel *ret) MUST_CHECK;
+/* The group goes on under whoever has been there longest of the others; in a change that holds its feed. */
+status direct_pass_on(struct call *, struct change *, uint64_t channel_id, uint64_t user_id) MUST_CHECK;
 /* channel_update with the recipients as they are now; in a change that holds the DM's feed. */
 status direct_add_update(struct call *, struct change *, uint64_t channel_id) MUST_CHECK;
 /* The caller closes a DM of two, or leaves a group. */

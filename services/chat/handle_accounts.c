@@ -2,6 +2,7 @@
  * argon2 takes tens of milliseconds. What was read before is compared again in the transaction that follows. */
 #include "lib/base/clock.h"
 #include "lib/wire/wire.h"
+#include "services/chat/account_end.h"
 #include "services/chat/accounts.h"
 #include "services/chat/chat.h"
 #include "services/chat/credentials.h"
@@ -250,7 +251,8 @@ static status invalid_login(struct call *c)
 struct login {
     uint64_t id;
     const char *hash; /* NULL: nobody */
-    bool disabled, mfa;
+    bool disabled, mfa; /* disabled: not by themselves alone */
+    bool asleep;        /* by themselves */
 };
 
 static status find_login(struct call *c, const char *login, struct login *ret)
@@ -260,14 +262,15 @@ static status find_login(struct call *c, const char *login, struct login *ret)
     status st = chat_lease(c, &d);
     if (st == ST_OK)
         st = chat_query(c, d, &rows,
-                        "SELECT id, password_hash, disabled, mfa FROM users WHERE NOT bot AND "
+                        "SELECT id, password_hash, disabled AND NOT self_disabled, mfa, self_disabled FROM users WHERE NOT bot AND "
                         "(" ACCOUNT_SAME_NAME("username", "$1") " OR lower(email) = lower($1)) LIMIT 1",
                         DB_TEXT(login));
     if (st != ST_OK)
         return st;
     *ret = (struct login){0};
     if (db_count(rows))
-        *ret = (struct login){db_u64(rows, 0, 0), db_text(rows, 0, 1), db_bool(rows, 0, 2), db_bool(rows, 0, 3)};
+        *ret = (struct login){db_u64(rows, 0, 0), db_text(rows, 0, 1), db_bool(rows, 0, 2), db_bool(rows, 0, 3),
+                              db_bool(rows, 0, 4)};
     return ST_OK;
 }
 
@@ -284,8 +287,10 @@ status account_admit(struct call *c, struct change *ch, uint64_t user_id, bool m
                      Hubbub__V1__TokenResponse *resp)
 {
     PB_SET(resp, user_id, user_id);
-    if (!mfa)
-        return token_issue(c, change_db(ch), user_id, user_agent, &resp->token);
+    if (!mfa) {
+        status st = account_wake(ch, user_id);
+        return st == ST_OK ? token_issue(c, change_db(ch), user_id, user_agent, &resp->token) : st;
+    }
     PB_SET(resp, mfa, true);
     PB_SET(resp, totp, true);
     PB_SET(resp, backup, true);
@@ -294,7 +299,8 @@ status account_admit(struct call *c, struct change *ch, uint64_t user_id, bool m
 }
 
 /* The password was right. In a change: a new password or a disabled account either ends the ticket or is seen here. */
-static status ask_second_factor(struct call *c, const struct login *l, Hubbub__V1__TokenResponse *resp)
+static status admit_in_change(struct call *c, const struct login *l, const char *user_agent,
+                              Hubbub__V1__TokenResponse *resp)
 {
     CHANGE_OWNED struct change *ch = NULL;
     status st = change_begin(c, &l->id, 1, ST_UNKNOWN_USER, &ch);
@@ -303,7 +309,7 @@ static status ask_second_factor(struct call *c, const struct login *l, Hubbub__V
     if (st == ST_PASSWORD_WRONG)
         st = invalid_login(c);
     if (st == ST_OK)
-        st = account_admit(c, ch, l->id, true, NULL, resp);
+        st = account_admit(c, ch, l->id, l->mfa, user_agent, resp);
     return st == ST_OK ? change_commit(ch) : st;
 }
 
@@ -323,7 +329,8 @@ static status login(struct call *c, const Hubbub__V1__LoginRequest *req, Hubbub_
         return invalid_login(c);
     if (l.disabled)
         return disabled_account(c);
-    st = l.mfa ? ask_second_factor(c, &l, resp) : issue_if_unchanged(c, &l, req->user_agent, &resp->token);
+    st = l.mfa || l.asleep ? admit_in_change(c, &l, req->user_agent, resp)
+                           : issue_if_unchanged(c, &l, req->user_agent, &resp->token);
     if (st == ST_OK)
         PB_SET(resp, user_id, l.id);
     return st;
@@ -423,7 +430,7 @@ status account_require_password(struct call *c, const char *password, const char
 status account_require_unchanged(struct call *c, struct change *ch, uint64_t user_id, const char *hash)
 {
     struct db_rows *rows;
-    status st = change_query(ch, &rows, "SELECT FROM users WHERE id = $1 AND password_hash = $2 AND NOT disabled",
+    status st = change_query(ch, &rows, "SELECT FROM users WHERE id = $1 AND password_hash = $2 AND (NOT disabled OR self_disabled)",
                              DB_ID(user_id), DB_TEXT(hash));
     return st == ST_OK && !db_count(rows) ? call_fail(c, ST_PASSWORD_WRONG, "it changed meanwhile") : st;
 }

@@ -102,7 +102,7 @@ static status store_password(struct call *c, struct change *ch, uint64_t user, c
     struct db_rows *rows;
     status st = change_query(ch, &rows,
                              "UPDATE users SET password_hash = $2, verified = verified OR coalesce(lower(email) = "
-                             "lower($3), false) WHERE id = $1 AND NOT disabled RETURNING mfa",
+                             "lower($3), false) WHERE id = $1 AND (NOT disabled OR self_disabled) RETURNING mfa",
                              DB_ID(user), DB_TEXT(hash), DB_TEXT(email));
     if (st == ST_OK && !db_count(rows))
         st = bad_token(c);

@@ -77,7 +77,7 @@ static status get_summary(struct call *c, const Hubbub__V1__InstanceSummaryReque
 /* ---- People ------------------------------------------------------------------------------------------------------ */
 
 #define INSTANCE_USER                                                                                                  \
-    ROWS_USER ", u.email, u.verified, u.admin, u.disabled, u.mfa, "                                                    \
+    ROWS_USER ", u.email, u.verified, u.admin, u.disabled, u.self_disabled, u.mfa, "                                                    \
               "(SELECT count(*) FROM tokens t WHERE t.user_id = u.id), "                                               \
               "(SELECT count(*) FROM members m WHERE m.user_id = u.id), "                                              \
               "(SELECT count(*) FROM reports r WHERE r.author_id = u.id AND r.resolved_at IS NULL), " ROWS_MS(         \
@@ -93,6 +93,7 @@ static Hubbub__V1__InstanceUser *read_user(struct arena *a, const struct db_rows
     PB_SET(x, verified, db_bool(rows, row, col++));
     PB_SET(x, administrator, db_bool(rows, row, col++));
     PB_SET(x, disabled, db_bool(rows, row, col++));
+    PB_SET(x, self_disabled, db_bool(rows, row, col++));
     PB_SET(x, mfa_enabled, db_bool(rows, row, col++));
     PB_SET(x, sessions, (uint32_t)db_i64(rows, row, col++));
     PB_SET(x, guilds, (uint32_t)db_i64(rows, row, col++));

@@ -1,6 +1,7 @@
 /* handle_second_factor.c - the service SecondFactor. argon2 runs before the change begins; what it was computed from is
  * compared again inside. */
 #include "lib/base/clock.h"
+#include "services/chat/account_end.h"
 #include "services/chat/accounts.h"
 #include "services/chat/chat.h"
 #include "services/chat/handlers.h"
@@ -205,6 +206,8 @@ static status finish_login(struct call *c, const Hubbub__V1__FinishLoginRequest 
         st = ticket_spend(ch, user, ticket, TICKET_LOGIN, &good, NULL);
     if (st == ST_OK && !good)
         st = bad_ticket(c);
+    if (st == ST_OK)
+        st = account_wake(ch, user);
     if (st == ST_OK)
         st = token_issue(c, change_db(ch), user, req->user_agent, &resp->token);
     if (st == ST_OK)

@@ -11,6 +11,7 @@
 #include "hubbub/v1/instance.hub.h"
 #include "hubbub/v1/messages.hub.h"
 #include "hubbub/v1/moderation.hub.h"
+#include "hubbub/v1/own_account.hub.h"
 #include "hubbub/v1/people.hub.h"
 #include "hubbub/v1/read_states.hub.h"
 #include "hubbub/v1/reports.hub.h"
@@ -48,5 +49,6 @@ extern const struct hubbub__v1__profiles__handlers profiles_handlers;
 extern const struct hubbub__v1__files__handlers files_handlers;
 extern const struct hubbub__v1__feeds__handlers feeds_handlers;
 extern const struct hubbub__v1__administration__handlers administration_handlers;
+extern const struct hubbub__v1__own_account__handlers own_account_handlers;
 extern const struct hubbub__v1__instance__handlers instance_handlers;
 extern const struct hubbub__v1__reports__handlers reports_handlers;

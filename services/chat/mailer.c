@@ -70,7 +70,7 @@ enum { ID, KIND, USER, RECIPIENT, TRIES, LATE, WANTED, OFTEN };
 static const char NEXT[] =
     "SELECT o.id, o.kind, o.user_id, o.recipient, o.tries, o.created_at < clock_timestamp() - make_interval(hours => "
     "$1), "
-    "coalesce(NOT u.disabled AND (o.kind = $2 OR (lower(u.email) = lower(o.recipient) AND (o.kind <> $3 OR NOT "
+    "coalesce((NOT u.disabled OR u.self_disabled) AND (o.kind = $2 OR (lower(u.email) = lower(o.recipient) AND (o.kind <> $3 OR NOT "
     "u.verified))), false), (SELECT count(*) FROM tickets t WHERE t.user_id = o.user_id AND t.purpose = CASE o.kind "
     "WHEN $3 "
     "THEN $4::smallint WHEN $5 THEN $6::smallint END AND t.created_at > clock_timestamp() - interval '1 hour') >= $7 "

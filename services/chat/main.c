@@ -8,6 +8,7 @@
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/rpc/options.h"
+#include "services/chat/account_worker.h"
 #include "services/chat/chat.h"
 #include "services/chat/handlers.h"
 #include "services/chat/crosspost_worker.h"
@@ -75,6 +76,7 @@ struct process {
     struct janitor *janitor;
     struct search_index *search; /* made by the opener */
     struct mailer *mailer;       /* the same */
+    struct account_worker *accounts; /* the same */
     pthread_t opener;
     atomic_bool draining;
 };
@@ -117,6 +119,7 @@ static void *open_chat(void *user)
     p->search = search_index_create(p->chat->db);
     atomic_store(&p->chat->crossposts, crosspost_worker_create(p->server));
     p->mailer = mailer_create(p->chat->db, &p->chat->config.mail, p->chat->config.public_url);
+    p->accounts = account_worker_create(p->server);
     log_info("ready");
     return NULL;
 }
@@ -168,6 +171,7 @@ static void serve_all(struct rpc_server *s)
     hubbub__v1__files__serve(s, &files_handlers);
     hubbub__v1__feeds__serve(s, &feeds_handlers);
     hubbub__v1__administration__serve(s, &administration_handlers);
+    hubbub__v1__own_account__serve(s, &own_account_handlers);
     hubbub__v1__instance__serve(s, &instance_handlers);
     hubbub__v1__reports__serve(s, &reports_handlers);
 }
@@ -191,6 +195,7 @@ static void drain(struct process *p)
     rpc_server_drain(p->server, DRAIN_MS);
     pthread_join(p->opener, NULL);
     crosspost_worker_destroy(atomic_load(&p->chat->crossposts));
+    account_worker_destroy(p->accounts);
     rpc_server_destroy(p->server);
 }
 

@@ -40,7 +40,7 @@ status outbox_add_for_login(struct call *c, const char *login, enum outbox_kind 
     if (st == ST_OK)
         st = chat_query(c, d, &rows,
                         "INSERT INTO outbox (kind, user_id, recipient) SELECT $1, u.id, u.email FROM (VALUES (1)) one "
-                        "LEFT JOIN users u ON NOT u.bot AND NOT u.disabled AND u.email IS NOT NULL AND "
+                        "LEFT JOIN users u ON NOT u.bot AND (NOT u.disabled OR u.self_disabled) AND u.email IS NOT NULL AND "
                         "(" ACCOUNT_SAME_NAME("u.username",
                                               "$2") " OR lower(u.email) = lower($2))" HAS_ROOM("$3::bigint") " LIMIT 1",
                         DB_I64(kind), DB_TEXT(login), DB_I64(OUTBOX_MAX));

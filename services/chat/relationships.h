@@ -23,5 +23,7 @@ status relationships_load(struct call *, struct db *, uint64_t user_id, Hubbub__
 /* What each of `of` (by id) has with the user. ST_STALE when one has nothing. */
 status relationships_load_with(struct call *, struct db *, uint64_t user_id, const uint64_t *of, size_t n,
                                Hubbub__V1__Relationship ***ret, size_t *ret_n) MUST_CHECK;
+/* All of the user's end, in changes of up to a hundred; who had one with them is told, they are not. Can be repeated. */
+status relationships_end_all(struct call *, uint64_t user_id) MUST_CHECK;
 /* ST_REACTION_BLOCKED when the author has blocked the caller. */
 status relationship_may_react(struct call *, struct db *, uint64_t author_id) MUST_CHECK;

@@ -110,6 +110,9 @@ export const table = {
     'POST /auth/verify/resend': all(MAIL_OFF),
     'POST /auth/forgot': { ...all(MAIL_OFF), none: MAIL_OFF, body: (s) => ({ login: s.owner.username }) },
     'POST /auth/reset': { ...all(FORM), none: FORM, body: (s) => ({ token: 'x', password: s.PASSWORD }) },
+    // With a wrong password: the cast is needed. tests/e2e/account_end.test.js has those who go.
+    'POST /users/@me/disable': { ...all(PASSWORD_WRONG), body: { password: 'wrong' } },
+    'POST /users/@me/delete': { ...all(PASSWORD_WRONG), body: { password: 'wrong' } },
     'GET /users/@me': everybody,
     'PATCH /users/@me': { ...everybody, body: { global_name: 'Somebody' } },
     'GET /users/{user_id}': { ...everybody, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },

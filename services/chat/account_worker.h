@@ -1,0 +1,9 @@
+/* account_worker.h - the thread that finishes what deleting an account left undone, each half minute. Any number of chat
+ * processes may run one: every step can be repeated. */
+#pragma once
+#include "lib/rpc/rpc.h"
+
+struct account_worker;
+struct account_worker *account_worker_create(struct rpc_server *);
+/* Before the server is destroyed. */
+void account_worker_destroy(struct account_worker *);
