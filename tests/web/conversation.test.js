@@ -63,10 +63,18 @@ describe('a conversation', () => {
         ben = await Person.open(world.browser, world.hub);
         ben.hash = inviteLink.slice(world.hub.url.length);
         await ben.signUp('ben');
-        await ben.page.getByRole('dialog').getByText('Analytical Engines').waitFor();
-        await ben.page.getByRole('button', { name: 'Join server' }).click();
         await ben.page.locator('.composer').waitFor();
         await ada.page.locator('.members').getByText('ben').waitFor();
+    });
+
+    test('who has an account joins by the link, when asked', async () => {
+        const guest = await Person.open(world.browser, world.hub);
+        await guest.as(await world.hub.register('guest'), inviteLink.slice(world.hub.url.length));
+        await guest.page.getByRole('dialog').getByText('Analytical Engines').waitFor();
+        await guest.page.getByRole('button', { name: 'Join server' }).click();
+        await guest.composer.waitFor();
+        await ada.page.locator('.members').getByText('guest').waitFor();
+        await guest.close();
     });
 
     test('both are shown as online', async () => {

@@ -30,8 +30,18 @@ export async function livedIn(hub) {
     for (const [name, hue] of [['gear', [194, 87, 26]], ['punch', [47, 122, 79]], ['steam', [70, 83, 196]]])
         await ada.post(`/guilds/${guild.id}/emojis`, { name, image: uri(png(64, 64, (x, y) => ((x - 32) ** 2 + (y - 32) ** 2 < 900 ? hue : [240, 240, 240]))) });
     await moderate(hub, ada, guild.id, general.id);
+    await report(hub, ada, ben, cleo, general.id);
     const { direct, group } = await befriend(hub, ada, ben, cleo);
     return { ada, ben, cleo, guild: guild.id, general: general.id, code, direct, group };
+}
+
+// Ada administers the instance, too, and has something to look at.
+async function report(hub, ada, ben, cleo, channel) {
+    hub.command('user', 'admin', ada.username, 'on');
+    const said = await cleo.say(channel, 'Half price oil, **today only**: https://example.org/oil');
+    await ben.post(`/channels/${channel}/messages/${said.id}/reports`, { reason: 'spam', comment: 'The third time today' });
+    await ada.post(`/channels/${channel}/messages/${said.id}/reports`, { reason: 'other' });
+    await cleo.delete(`/channels/${channel}/messages/${said.id}`);
 }
 
 // A ban, a webhook, and an audit log that tells of them.

@@ -12,6 +12,12 @@ async function settings(p, phone, section) {
     await p.page.locator('.screen-nav').getByRole('button', { name: section, exact: true }).click();
 }
 
+async function admin(p, phone, section) {
+    await settings(p, phone, 'Profile');
+    await p.page.getByRole('button', { name: 'Administration' }).click();
+    await p.page.locator('.screen-nav').getByRole('button', { name: section, exact: true }).click();
+}
+
 export const VIEWS = {
     'sign-in': { signedOut: true, open: async () => {} },
     'sign-up': { signedOut: true, open: (p) => p.page.getByRole('button', { name: /Create an account/ }).click() },
@@ -129,6 +135,16 @@ export const VIEWS = {
             await p.page.locator('.me-face').click();
         },
     },
+    report: { within: 'dialog',
+        open: async (p) => {
+            await p.row('That is the part').click({ position: { x: 200, y: 8 } });
+            await p.row('That is the part').getByRole('toolbar').getByRole('button', { name: 'Message actions' }).click();
+            await p.page.getByRole('menuitem', { name: 'Report' }).click();
+        },
+    },
+    admin: { within: '.screen', open: async (p, phone) => { await admin(p, phone, 'Overview'); await p.page.locator('.health').waitFor(); } },
+    'admin-people': { within: '.screen', open: async (p, phone) => { await admin(p, phone, 'People'); await p.page.locator('.account').nth(3).waitFor(); } },
+    'admin-reports': { within: '.screen', open: async (p, phone) => { await admin(p, phone, 'Reports'); await p.page.locator('.report').first().waitFor(); } },
     invite: { within: 'dialog',
         open: async (p, phone) => {
             if (phone) await p.page.getByRole('button', { name: 'Channels', exact: true }).click();

@@ -5,6 +5,7 @@ import './people.test.js';
 import './server.test.js';
 import './emoji.test.js';
 import './account.test.js';
+import './admin.test.js';
 import './mail.test.js';
 import './large.test.js';
 import './offline.test.js';

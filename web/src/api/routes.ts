@@ -1,6 +1,6 @@
 // The routes that the client uses, one line each.
 import { call } from './client';
-import type { AuditEntry, AuthSession, Ban, Channel, ChannelQuiet, CustomEmoji, GuildCreate, GuildInfo, GuildQuiet, Invite, Member, Message, Overwrite, Profile, Role, User, UserSettings, Webhook } from './types';
+import type { Account, AdminSummary, AuditEntry, AuthSession, Ban, Channel, ChannelQuiet, CustomEmoji, GuildCreate, GuildInfo, GuildQuiet, Invite, Member, Message, Overwrite, Profile, Report, Role, User, UserSettings, Webhook } from './types';
 
 export interface Session {
     token: string;
@@ -15,6 +15,7 @@ export interface SignUp {
     username: string;
     password: string;
     email?: string;
+    invite?: string;
     date_of_birth: string;
     consent: true;
 }
@@ -107,6 +108,8 @@ export const pin = (channel: string, message: string) => call<void>('PUT', `/cha
 export const unpin = (channel: string, message: string) => call<void>('DELETE', `/channels/${channel}/messages/pins/${message}`);
 export const react = (channel: string, message: string, emoji: string, add: boolean) =>
     call<void>(add ? 'PUT' : 'DELETE', `/channels/${channel}/messages/${message}/reactions/${encodeURIComponent(emoji)}/@me`);
+export const reportMessage = (channel: string, message: string, why: string, comment: string | null) =>
+    call<{ id: string }>('POST', `/channels/${channel}/messages/${message}/reports`, { reason: why, comment });
 export const tellTyping = (channel: string) => call<void>('POST', `/channels/${channel}/typing`);
 
 export const ack = (channel: string, message: string, manual: boolean) =>
@@ -148,3 +151,12 @@ export const ban = (guild: string, user: string, delete_message_seconds: number,
     call<void>('PUT', `/guilds/${guild}/bans/${user}`, { delete_message_seconds }, why);
 export const timeOut = (guild: string, user: string, until: string | null, why?: string) =>
     call<Member>('PATCH', `/guilds/${guild}/members/${user}`, { communication_disabled_until: until }, why);
+
+// For the administrators of the instance.
+export const adminSummary = () => call<AdminSummary>('GET', '/admin/summary');
+export const listAccounts = (where: Record<string, string>) => call<{ users: Account[] }>('GET', `/admin/users?${new URLSearchParams(where)}`);
+export const disableAccount = (user: string) => call<Account>('POST', `/admin/users/${user}/disable`);
+export const enableAccount = (user: string) => call<Account>('POST', `/admin/users/${user}/enable`);
+export const deleteAccount = (user: string) => call<void>('DELETE', `/admin/users/${user}`);
+export const listReports = (where: Record<string, string>) => call<{ reports: Report[]; open: number }>('GET', `/admin/reports?${new URLSearchParams(where)}`);
+export const resolveReport = (report: string, act: string, note: string | null) => call<Report>('POST', `/admin/reports/${report}/resolve`, { act, note });

@@ -9,7 +9,7 @@ import type {
     GatewayGuildCreateDispatchData,
 } from 'discord-api-types/v10';
 
-export type User = APIUser;
+export type User = APIUser & { administrator?: boolean }; // of the instance: told of oneself only
 export type Role = APIRole;
 export type Attachment = APIAttachment;
 export type Message = APIMessage & { guild_id?: string; member?: Omit<APIGuildMember, 'user'> }; // the last two in events only
@@ -122,6 +122,54 @@ export interface Webhook {
     channel_id: string;
     url?: string;
     user?: User;
+}
+// A person as the instance's administrators see them.
+export interface Account {
+    user: User;
+    email: string | null;
+    verified: boolean;
+    administrator: boolean;
+    disabled: boolean;
+    mfa_enabled: boolean;
+    sessions: number;
+    guilds: number;
+    reports_open: number;
+    created_at: string;
+    seen_at: string;
+}
+export interface AdminSummary {
+    registration: string;
+    minimum_age: number;
+    mail: boolean;
+    postgresql_version: string;
+    services: { name: string; state: string }[];
+    users: number;
+    users_disabled: number;
+    users_active: number;
+    bots: number;
+    guilds: number;
+    messages: number;
+    database_bytes: number;
+    reports_open: number;
+}
+export interface Report {
+    id: string;
+    created_at: string;
+    reason: string;
+    comment: string | null;
+    reporter?: User;
+    author?: User; // none: a webhook's
+    guild_id: string | null;
+    guild_name: string | null;
+    channel_id: string;
+    channel_name: string | null;
+    message_id: string;
+    message?: Message; // as it was when it was reported
+    message_exists: boolean;
+    resolved_at: string | null;
+    resolver?: User;
+    act: string | null;
+    note: string | null;
 }
 export interface Invite {
     code: string;

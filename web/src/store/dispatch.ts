@@ -104,7 +104,7 @@ function membersChunk(d: { guild_id: string; members: Member[]; presences?: Pres
     putPresences(d.presences ?? []);
 }
 function userUpdate(d: User): void {
-    me.value = { ...me.value, ...d } as User;
+    me.value = { ...me.value, administrator: undefined, ...d } as User; // left out when it is taken away
     seeUser(d);
 }
 

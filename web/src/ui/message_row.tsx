@@ -9,7 +9,7 @@ import { isBlocked } from '../store/people';
 import { mayIn, Permission } from '../store/permissions';
 import { timeOf } from '../store/snowflake';
 import { markUnread, mentionsMe } from '../store/unread';
-import { addressOf, tell } from '../store/view';
+import { addressOf, dialog, tell } from '../store/view';
 import { reason, text } from '../text';
 import { Attachments, Embeds } from './attachments';
 import { Avatar } from './avatar';
@@ -49,6 +49,7 @@ function moreMenu(anchor: Element, guild: Guild | undefined, m: Message): void {
         pins && { label: m.pinned ? text.message.unpin : text.message.pin, onPick: () => attempt((m.pinned ? unpin : pin)(m.channel_id, m.id)) },
         { label: text.message.copyLink, onPick: () => attempt(navigator.clipboard.writeText(link).then(() => tell(text.message.copied))) },
         { label: text.message.unread, onPick: () => { attempt(markUnread(m.channel_id, m.id)); divider.value = String(BigInt(m.id) - 1n); } },
+        m.author.id !== me.value?.id && { label: text.report.open, danger: true, onPick: () => (dialog.value = { name: 'report', argument: `${m.channel_id}/${m.id}` }) },
         canDelete(m) && { label: text.message.remove, danger: true, onPick: () => void remove(m, false) },
     ]);
 }

@@ -12,10 +12,14 @@ export interface Section {
     draw: () => ComponentChildren;
 }
 
-export function Screen(p: { title: string; sections: (Section | false)[]; footer?: ComponentChildren }) {
+// at: the section that is to be shown now, whatever was chosen; onOpen: one was chosen.
+export function Screen(p: { title: string; sections: (Section | false)[]; footer?: ComponentChildren; at?: string; onOpen?: () => void }) {
     const element = useRef<HTMLDivElement>(null);
     const sections = p.sections.filter((s): s is Section => !!s);
     const [at, setAt] = useState(sections[0]?.key);
+    useEffect(() => {
+        if (p.at) setAt(p.at);
+    }, [p.at]);
     const now = sections.find((s) => s.key === at) ?? sections[0];
     useEffect(() => {
         const before = document.activeElement;
@@ -39,7 +43,7 @@ export function Screen(p: { title: string; sections: (Section | false)[]; footer
                 <h2>{p.title}</h2>
                 <div class="screen-sections">
                     {sections.map((s) => (
-                        <button key={s.key} type="button" aria-current={s === now ? 'page' : undefined} onClick={() => setAt(s.key)}>{s.label}</button>
+                        <button key={s.key} type="button" aria-current={s === now ? 'page' : undefined} onClick={() => { setAt(s.key); p.onOpen?.(); }}>{s.label}</button>
                     ))}
                     {p.footer}
                 </div>

@@ -1,5 +1,7 @@
 // Everything about oneself.
+import { me } from '../../store/me';
 import { signOut } from '../../store/session';
+import { dialog } from '../../store/view';
 import { text } from '../../text';
 import { closeDialog } from '../dialogs/dialog';
 import { KeyList } from '../dialogs/keys';
@@ -22,7 +24,7 @@ export function Settings() {
                 { key: 'notify', label: t.notify, draw: () => <NotifySection /> },
                 { key: 'keys', label: t.keys, draw: () => <KeyList /> },
             ]}
-            footer={<><hr /><button type="button" class="danger" onClick={() => { closeDialog(); void signOut(); }}>{text.settings.signOut}</button></>}
+            footer={<>{me.value?.administrator && <><hr /><button type="button" onClick={() => (dialog.value = { name: 'admin' })}>{text.admin.title}</button></>}<hr /><button type="button" class="danger" onClick={() => { closeDialog(); void signOut(); }}>{text.settings.signOut}</button></>}
         />
     );
 }

@@ -2,26 +2,28 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../../api/client';
 import { lookAtInvite } from '../../api/routes';
+import type { Invite } from '../../api/types';
 import { askForReset, signIn, signUp } from '../../store/session';
 import { authMode, invited } from '../../store/view';
 import { text } from '../../text';
-import { Card, Field, NewPassword, Told } from './card';
+import { openWhenThere } from '../dialogs/guild_new';
+import { Card, Field, NewPassword, Told, type Get } from './card';
 import { SecondStep } from './second_step';
 
 const isRefusal = (e: unknown): boolean => e instanceof ApiError && e.status < 429;
 
-function useInviteName(): string | null {
-    const [name, setName] = useState<string | null>(null);
+function useInvite(): Invite | null {
+    const [invite, setInvite] = useState<Invite | null>(null);
     const code = invited.value;
     useEffect(() => {
-        if (code) lookAtInvite(code).then((i) => setName(i.guild?.name ?? null), () => {});
+        if (code) lookAtInvite(code).then(setInvite, () => {});
     }, [code]);
-    return name;
+    return invite;
 }
 const Switch = ({ to, label }: { to: typeof authMode.value; label: string }) => <button type="button" class="link" onClick={() => (authMode.value = to)}>{label}</button>;
-const Invitation = ({ guild }: { guild: string | null }) => (guild ? <p class="hint">{text.auth.invited(guild)}</p> : null);
+const Invitation = ({ invite }: { invite: Invite | null }) => (invite?.guild ? <p class="hint">{text.auth.invited(invite.guild.name)}</p> : null);
 
-function SignIn({ guild }: { guild: string | null }) {
+function SignIn({ invite }: { invite: Invite | null }) {
     const [ticket, setTicket] = useState<string | null>(null);
     if (ticket) return <SecondStep ticket={ticket} onBack={() => setTicket(null)} />;
     return (
@@ -35,7 +37,7 @@ function SignIn({ guild }: { guild: string | null }) {
         >
             {(errorOf) => (
                 <>
-                    <Invitation guild={guild} />
+                    <Invitation invite={invite} />
                     <Field name="login" label={text.auth.userOrMail} autocomplete="username" maxLength={254} error={errorOf('login')} />
                     <div class="field-and-link">
                         <Field name="password" label={text.auth.password} type="password" autocomplete="current-password" maxLength={72} error={errorOf('password')} />
@@ -47,18 +49,25 @@ function SignIn({ guild }: { guild: string | null }) {
     );
 }
 
-function SignUp({ guild }: { guild: string | null }) {
+// By an invite one is in its server at once.
+async function join(get: Get, invite: Invite | null): Promise<void> {
+    await signUp({ username: get('username'), password: get('password'), date_of_birth: get('date_of_birth'), ...(get('email') && { email: get('email') }), ...(invite && { invite: invite.code }), consent: true });
+    if (invite?.guild) openWhenThere(invite.guild.id, invite.channel?.id);
+}
+
+function SignUp({ invite }: { invite: Invite | null }) {
     return (
         <Card
             title={text.auth.welcome}
             label={text.auth.signUp}
             fields={['username', 'email', 'password', 'date_of_birth']}
-            onSubmit={(get) => signUp({ username: get('username'), password: get('password'), date_of_birth: get('date_of_birth'), ...(get('email') && { email: get('email') }), consent: true })}
+            explain={(e) => (e instanceof ApiError && e.field('invite') ? text.auth.inviteNeeded : undefined)}
+            onSubmit={(get) => join(get, invite)}
             more={<Switch to="in" label={text.auth.toSignIn} />}
         >
             {(errorOf) => (
                 <>
-                    <Invitation guild={guild} />
+                    <Invitation invite={invite} />
                     <Field name="username" label={text.auth.user} autocomplete="username" minLength={2} maxLength={32} error={errorOf('username')} />
                     <NewPassword error={errorOf('password')} />
                     <Field name="email" label={text.auth.email} type="email" autocomplete="email" maxLength={254} optional hint={text.auth.emailHint} error={errorOf('email')} />
@@ -91,7 +100,7 @@ function Forgot() {
 }
 
 export function Auth() {
-    const guild = useInviteName();
+    const invite = useInvite();
     if (authMode.value === 'forgot') return <Forgot />;
-    return authMode.value === 'up' ? <SignUp guild={guild} /> : <SignIn guild={guild} />;
+    return authMode.value === 'up' ? <SignUp invite={invite} /> : <SignIn invite={invite} />;
 }

@@ -4,6 +4,7 @@ import { me } from '../../store/me';
 import { dialog, type DialogName } from '../../store/view';
 import { Settings } from '../account/settings';
 import { StatusDialog } from '../account/status';
+import { Admin } from '../admin/admin';
 import { ChannelSettings } from '../channel/channel_settings';
 import { Moderation } from '../moderation';
 import { ServerSettings } from '../server/server_settings';
@@ -14,6 +15,7 @@ import { GuildNew } from './guild_new';
 import { InviteDialog } from './invite';
 import { Invited } from './invited';
 import { Keys } from './keys';
+import { ReportDialog } from './report';
 import { QuietChannel, QuietGuild } from './quiet';
 import { Switcher } from './switcher';
 import { ViewAs } from './view_as';
@@ -31,6 +33,8 @@ const DIALOGS: Record<DialogName, (argument?: string) => JSX.Element> = {
     settings: () => <Settings />,
     switcher: () => <Switcher />,
     keys: () => <Keys />,
+    report: (where) => { const [channel, message] = where!.split('/'); return <ReportDialog channel={channel!} message={message!} />; },
+    admin: () => <Admin />,
     group: (channel) => <Group channel={channel} />,
     'group-name': (id) => <GroupName id={id ?? ''} />,
 };
