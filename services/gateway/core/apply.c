@@ -458,6 +458,7 @@ static void apply_guild_entry(struct hub *h, struct scope *s, const Hubbub__V1__
             break;
         }
     replica_release_classes(s->replica);
+    recent_note(&s->recent, e);
 }
 
 /* ---- User entries ------------------------------------------------------------------------------------------------ */

@@ -150,6 +150,7 @@ static void scope_clear(struct hub *h, struct scope *s)
     disarm(h, s);
     unqueue(h, s);
     held_clear(&s->pend);
+    recent_begin(&s->recent, 0);
     s->incarnation = ++h->incarnations;
     s->reading = s->loading = s->check = s->gone = false;
     s->presences_due = 0;
@@ -762,6 +763,7 @@ static void fold_snapshot(struct hub *h, struct scope *s, const struct ticket *t
     s->backoff_ms = 0;
     s->replica = replica_create(r, &h->channels, &h->versions);
     s->applied = s->base = r->head;
+    recent_begin(&s->recent, r->head);
     if (r->head > s->known)
         s->known = r->head;
     for (size_t i = 0; i < t->n_users; i++)

@@ -237,6 +237,14 @@ static void append_user(struct fake_world *w, unsigned user, Hubbub__V1__Event *
 /* ---- Changes ------------------------------------------------------------------------------------------------------
  */
 
+uint64_t fake_mention(struct fake_world *w, unsigned guild, unsigned channel, unsigned author)
+{
+    w->mentioning = true;
+    uint64_t seq = fake_message(w, guild, channel, author);
+    w->mentioning = false;
+    return seq;
+}
+
 uint64_t fake_message(struct fake_world *w, unsigned guild, unsigned channel, unsigned author)
 {
     struct arena *a = arena_create(0);
@@ -249,6 +257,8 @@ uint64_t fake_message(struct fake_world *w, unsigned guild, unsigned channel, un
     PB_SET(m, guild_id, fake_guild_id(guild));
     m->content = arena_printf(a, "text %u", (unsigned)seq);
     m->author = make_user(a, author);
+    if (w->mentioning)
+        PB_SET(m, mention_everyone, true);
     for (unsigned u = 0; u < FAKE_USERS; u++)
         if (fake_can_view(w, guild, channel, u))
             viewers |= UINT64_C(1) << u;

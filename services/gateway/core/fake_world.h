@@ -160,8 +160,9 @@ struct fake_world {
     unsigned crowd;             /* guild 0 has as many more members, with ids after CROWD, whom only a search finds */
     struct fake_resident *town; /* ids from TOWN on */
     unsigned n_town;
-    bool quiet; /* questions wait for fake_answer(); else fake_run() answers all */
-    bool deaf;  /* nothing reaches the bus */
+    bool quiet;      /* questions wait for fake_answer(); else fake_run() answers all */
+    bool mentioning; /* the next messages mention everybody */
+    bool deaf;       /* nothing reaches the bus */
     unsigned asked[QUESTION_KINDS];
     void (*on_turn)(struct fake_world *); /* after every call of the hub; may be NULL */
     void *on_turn_user;
@@ -217,6 +218,8 @@ void fake_push(struct fake_world *, const struct fake_feed *, uint64_t seq);
 uint64_t fake_begin(struct fake_world *); /* a transaction's xid; it holds the digest's token back until it commits */
 void fake_commit_as(struct fake_world *, uint64_t xid);
 uint64_t fake_message(struct fake_world *, unsigned guild, unsigned channel, unsigned author);
+/* One that mentions everybody. */
+uint64_t fake_mention(struct fake_world *, unsigned guild, unsigned channel, unsigned author);
 uint64_t fake_join(struct fake_world *, unsigned guild, unsigned user);
 uint64_t fake_leave(struct fake_world *, unsigned guild, unsigned user);
 /* An entry of the audit log, for those who hold the permission. */

@@ -711,6 +711,12 @@ bool hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__Op
 
 enum gathered { GATHERED_ALL, GATHERED_NOT_YET, GATHERED_INVALID };
 
+/* Whether READY's unread mentions can be brought up to what the guild is now. */
+static bool counts_hold(const struct session *x, const struct hold *hold)
+{
+    return x->identity.bot || x->move || hold->membership->none || recent_covers(&hold->scope->recent, hold->want);
+}
+
 static enum gathered gathered(const struct hub *h, const struct session *x)
 {
     enum gathered all = GATHERED_ALL;
@@ -718,7 +724,7 @@ static enum gathered gathered(const struct hub *h, const struct session *x)
         const struct scope *s = hold->scope;
         if (!hold->membership)
             continue;
-        if (s->state == SCOPE_LIVE && !membership_valid(hold->membership, s))
+        if (s->state == SCOPE_LIVE && (!membership_valid(hold->membership, s) || !counts_hold(x, hold)))
             return GATHERED_INVALID;
         if (!scope_ready(h, s) || s->applied < hold->want || hold->membership->pos > s->applied)
             all = GATHERED_NOT_YET;
@@ -730,16 +736,20 @@ static void attach_all(struct hub *h, struct session *x)
 {
     struct hold *hold, *next;
     HASH_ITER(hh, x->holds, hold, next)
-    if (x->state == SESSION_OPEN)
+    if (x->state == SESSION_OPEN) {
+        hold->counted = hold->want;
         hold_attach(h, hold, hold->membership ? hold->scope->applied : hold->want);
+    }
 }
 
 static void send_guilds(struct hub *h, struct session *x)
 {
     for (size_t i = 0; i < x->opened->n_guilds && x->state == SESSION_OPEN; i++) {
         struct hold *hold = session_find_hold(x, x->opened->guilds[i]->guild_id);
-        if (hold && hold->attached && hold->membership)
+        if (hold && hold->attached && hold->membership) {
             ready_send_guild(h, hold);
+            recent_replay(h, hold, hold->counted);
+        }
     }
 }
 
@@ -853,8 +863,10 @@ void session_reconcile(struct hub *h, struct session *x, struct scope *s)
         return;
     }
     hold = session_hold(h, x, s);
+    uint64_t joined = hold->pending ? hold->want : s->applied;
     ready_send_guild(h, hold);
     hold_attach(h, hold, s->applied);
+    recent_replay(h, hold, joined);
 }
 
 void hub_on_member(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *r, int64_t now_ms)

@@ -108,6 +108,87 @@ START_TEST(a_guild_that_is_gone_is_left_out)
 }
 END_TEST
 
+/* Opens as user 2, whom chat's answer finds before two messages of guild 0, one of which mentions. */
+static struct fake_client *open_around_a_mention(bool loaded, uint64_t *ret_mention)
+{
+    if (loaded)
+        fake_open(w, 2); /* keeps the guild loaded, and the user known */
+    w->quiet = true;
+    struct fake_client *c = fake_connect(w);
+    fake_run(w, 20);
+    while (fake_answer(w, QUESTION_HEADS))
+        ;
+    fake_identify(c, 2);
+    fake_run(w, 50);
+    struct fake_question *open = fake_find(w, QUESTION_OPEN);
+    ck_assert_ptr_nonnull(open);
+    fake_serve(w, open, ST_OK);
+    fake_message(w, 0, 0, 1);
+    *ret_mention = fake_mention(w, 0, 0, 1);
+    fake_run(w, 50); /* the scope, when it is loaded, has them before the answer comes */
+    fake_deliver(w, open);
+    w->quiet = false;
+    fake_run(w, 500);
+    return c;
+}
+
+START_TEST(a_mention_while_a_session_opens_is_told_behind_its_guild)
+{
+    uint64_t mention, later;
+    char want[50];
+    struct fake_client *c = open_around_a_mention(true, &mention);
+    ck_assert_uint_eq(fake_count(c, "READY"), 1);
+    ck_assert_uint_eq(w->asked[QUESTION_OPEN], 2); /* once for each session */
+    snprintf(want, sizeof want, "%llu", (unsigned long long)mention);
+    ck_assert_str_eq(fake_messages(c, 0), want);
+    unsigned guild = 0, message = 0;
+    for (unsigned i = 0; i < c->n_frames; i++) {
+        if (strstr(c->frames[i].text, "GUILD_CREATE") && strstr(c->frames[i].text, "guild0"))
+            guild = i;
+        if (strstr(c->frames[i].text, "MESSAGE_CREATE"))
+            message = i;
+    }
+    ck_assert_uint_gt(message, guild);
+    later = fake_mention(w, 0, 0, 1);
+    fake_run(w, 50);
+    snprintf(want, sizeof want, "%llu %llu", (unsigned long long)mention, (unsigned long long)later);
+    ck_assert_str_eq(fake_messages(c, 0), want);
+}
+END_TEST
+
+START_TEST(a_guild_that_was_loaded_behind_the_counts_has_them_asked_anew)
+{
+    uint64_t mention;
+    struct fake_client *c = open_around_a_mention(false, &mention);
+    ck_assert_uint_eq(fake_count(c, "READY"), 1);
+    ck_assert_uint_eq(w->asked[QUESTION_OPEN], 2); /* the second answer counts the mention */
+    ck_assert_str_eq(fake_messages(c, 0), "");
+}
+END_TEST
+
+START_TEST(bots_have_no_counts_to_keep)
+{
+    become_bot(2, 0);
+    w->users[2].application_flags = 0;
+    struct fake_client *c = fake_connect(w);
+    w->quiet = true;
+    fake_run(w, 20);
+    while (fake_answer(w, QUESTION_HEADS))
+        ;
+    fake_send(c, "{\"op\":2,\"d\":{\"token\":\"Bot token-2-0\",\"intents\":513}}");
+    fake_run(w, 50);
+    struct fake_question *open = fake_find(w, QUESTION_OPEN);
+    fake_serve(w, open, ST_OK);
+    fake_mention(w, 0, 0, 1);
+    fake_deliver(w, open);
+    w->quiet = false;
+    fake_run(w, 500);
+    ck_assert_uint_eq(fake_count(c, "READY"), 1);
+    ck_assert_uint_eq(w->asked[QUESTION_OPEN], 1);
+    ck_assert_str_eq(fake_messages(c, 0), "");
+}
+END_TEST
+
 START_TEST(shards_take_their_own_guilds)
 {
     become_bot(0, 0);
@@ -870,6 +951,9 @@ int main(void)
         identify_may_come_before_chat_answers_anything,
         patience_ends_with_4000,
         a_guild_that_is_gone_is_left_out,
+        a_mention_while_a_session_opens_is_told_behind_its_guild,
+        a_guild_that_was_loaded_behind_the_counts_has_them_asked_anew,
+        bots_have_no_counts_to_keep,
         shards_take_their_own_guilds,
         frames_have_a_size_limit,
         frames_have_a_rate_limit,

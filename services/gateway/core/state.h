@@ -8,6 +8,7 @@
  *   fanout.c      payloads: encode once, intents, visibility, message content
  *   ready.c       READY, GUILD_CREATE
  *   members.c     op 8: member chunks
+ *   recent.c      what a guild said lately that unread mentions depend on
  *   voice.c       who is in which voice channel, op 4
  *   presence.c    what a session shows of its user, and whose presence it is told of
  *   friends.c     whose friend a session's user is, and their presence
@@ -150,6 +151,12 @@ struct user {
 
 /* ---- Scopes ------------------------------------------------------------------------------------------------------ */
 
+/* Entries of a guild, by number: all that matter after the floor. recent.c */
+struct recent {
+    struct held_entries entries;
+    uint64_t floor;
+};
+
 enum scope_kind { SCOPE_GUILD, SCOPE_USER, SCOPE_DIRECT };
 enum scope_state { SCOPE_LOADING, SCOPE_LIVE };
 
@@ -162,13 +169,14 @@ struct scope {
     uint64_t members_at; /* the last MEMBER_* that was applied */
     uint64_t digested;   /* the head that the last digest told */
     struct held_entries pend;
-    bool gone;    /* the guild was deleted: nobody holds it any more */
-    bool check;   /* read although nothing more is known: entries may have gone unnoticed */
-    bool reading; /* a read is in flight or queued */
-    bool loading; /* a snapshot is in flight or queued */
-    bool queued;  /* on hub.read_queue (LIVE) or hub.load_queue (LOADING) */
-    bool dirty;   /* on hub.dirty */
-    bool armed;   /* on hub.armed, for arm_at */
+    struct recent recent; /* of a guild */
+    bool gone;            /* the guild was deleted: nobody holds it any more */
+    bool check;           /* read although nothing more is known: entries may have gone unnoticed */
+    bool reading;         /* a read is in flight or queued */
+    bool loading;         /* a snapshot is in flight or queued */
+    bool queued;          /* on hub.read_queue (LIVE) or hub.load_queue (LOADING) */
+    bool dirty;           /* on hub.dirty */
+    bool armed;           /* on hub.armed, for arm_at */
     int64_t arm_at, not_before, idle_since;
     int64_t presences_due; /* 0, or until when sessions wait for the initial presences */
     unsigned backoff_ms;
@@ -204,6 +212,7 @@ struct hold {
                                       scopes: the position that READY attaches at */
     bool pending;                  /* a guild_joined waits for its GUILD_CREATE */
     bool named;                    /* by the last answer to open */
+    uint64_t counted;              /* the number that READY's counts are of, while the session opens */
     uint64_t *watched;             /* whose presence is subscribed to, sorted */
     size_t n_watched;
     struct catchup *catchup;
@@ -502,6 +511,16 @@ bool hold_views(struct hold *, const struct replica_channel *);
 /* Whether the member holds all the bits in the guild. One that was timed out holds only what a time-out leaves until
  * its next MEMBER_UPDATE: there is no wall clock here, and too little is safe. */
 bool hold_permits(struct hold *, uint64_t permission);
+
+/* recent.c */
+/* The guild was loaded at the position. */
+void recent_begin(struct recent *, uint64_t position);
+/* An entry that was applied. */
+void recent_note(struct recent *, const Hubbub__V1__FeedEntry *);
+/* Whether nothing that matters after the position is missing. */
+bool recent_covers(const struct recent *, uint64_t position);
+/* To a person's session that was attached just now, and whose counts are of the position. */
+void recent_replay(struct hub *, struct hold *, uint64_t position);
 
 /* voice.c */
 /* One voice state on its way out: as it is, and as one who left to those who no longer see where the user is. */
