@@ -109,6 +109,8 @@ static status forget_secrets(struct change *ch, uint64_t id)
     status st = change_query(ch, &rows, "DELETE FROM outbox WHERE user_id = $1", DB_ID(id));
     if (st == ST_OK)
         st = change_query(ch, &rows, "DELETE FROM totp WHERE user_id = $1", DB_ID(id));
+    if (st == ST_OK)
+        st = change_query(ch, &rows, "DELETE FROM exports WHERE user_id = $1", DB_ID(id));
     return st == ST_OK ? change_query(ch, &rows, "DELETE FROM tickets WHERE user_id = $1", DB_ID(id)) : st;
 }
 
@@ -225,7 +227,7 @@ status account_next_unerased(struct call *c, uint64_t *ret)
     struct db_rows *rows;
     status st = chat_lease(c, &d);
     if (st == ST_OK)
-        st = chat_query(c, d, &rows, "SELECT id FROM users WHERE deleted AND NOT erased ORDER BY id LIMIT 1");
+        st = chat_query(c, d, &rows, "SELECT id FROM users WHERE deleted AND NOT erased ORDER BY random() LIMIT 1");
     if (st == ST_OK)
         *ret = db_count(rows) ? db_u64(rows, 0, 0) : 0;
     return st;

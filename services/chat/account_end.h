@@ -28,5 +28,5 @@ status account_erase(struct call *, uint64_t user_id) MUST_CHECK;
 /* Both; what fails in the rest is logged and left to the worker. spare_administrators: as account_require_ordinary. */
 status account_delete(struct call *, uint64_t user_id, bool spare_administrators) MUST_CHECK;
 void account_erase_now_or_later(struct call *, uint64_t user_id);
-/* One person who was deleted and is not erased; *ret: their id, or 0. */
+/* Any person who was deleted and is not erased; *ret: their id, or 0. */
 status account_next_unerased(struct call *, uint64_t *ret) MUST_CHECK;

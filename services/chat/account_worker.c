@@ -2,6 +2,7 @@
 #include "lib/base/background.h"
 #include "lib/base/log.h"
 #include "services/chat/account_end.h"
+#include "services/chat/export.h"
 #include <stdlib.h>
 
 enum { ROUND_MS = 30000, TIMEOUT_MS = 30000 };
@@ -11,8 +12,7 @@ struct account_worker {
     struct background thread;
 };
 
-/* *ret_more: one was finished. */
-static status finish_one(struct call *c, bool *ret_more)
+static status finish_deletion(struct call *c, bool *ret_more)
 {
     uint64_t user;
     status st = account_next_unerased(c, &user);
@@ -20,18 +20,27 @@ static status finish_one(struct call *c, bool *ret_more)
     return *ret_more ? account_erase(c, user) : st;
 }
 
+/* Each does a piece of its work; *ret_more: there was one. What fails waits for the next round. */
+static status (*const kinds[])(struct call *, bool *ret_more) = {finish_deletion, export_step};
+
+static void work(struct account_worker *w, size_t kind)
+{
+    bool more = true;
+    while (more && !atomic_load(&w->thread.ending)) {
+        struct call *c = call_create_own(w->server, TIMEOUT_MS);
+        if (kinds[kind](c, &more) != ST_OK)
+            more = false;
+        call_destroy_own(c);
+    }
+}
+
 static void run(void *user)
 {
     struct account_worker *w = user;
-    while (background_rest(&w->thread, ROUND_MS)) {
-        bool more = true;
-        while (more) {
-            struct call *c = call_create_own(w->server, TIMEOUT_MS);
-            if (finish_one(c, &more) != ST_OK)
-                more = false; /* the next round tries again */
-            call_destroy_own(c);
-        }
-    }
+    do
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+            work(w, i);
+    while (background_rest(&w->thread, ROUND_MS));
 }
 
 struct account_worker *account_worker_create(struct rpc_server *server)
@@ -42,6 +51,12 @@ struct account_worker *account_worker_create(struct rpc_server *server)
     w->server = server;
     background_start(&w->thread, "the accounts' worker", run, w);
     return w;
+}
+
+void account_worker_wake(struct account_worker *w)
+{
+    if (w)
+        background_wake(&w->thread);
 }
 
 void account_worker_destroy(struct account_worker *w)

@@ -1,5 +1,6 @@
 #include "services/chat/chat.h"
 #include "lib/base/log.h"
+#include "services/chat/account_worker.h"
 #include "services/chat/crosspost_worker.h"
 #include "services/chat/feed_store.h"
 #include "services/chat/writer.h"
@@ -13,7 +14,7 @@ struct chat *chat_create(const struct chat_config *config)
         log_fatal("no memory for the service");
     chat->config = *config;
     chat->db = db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS +
-                                                        5); /* 5: migrations, janitor, search, crossposts, mailer */
+                                                        6); /* migrations, janitor, search, crossposts, mailer, accounts */
     chat->bus = config->bus_urls ? bus_publisher_create(config->bus_urls) : NULL;
     chat->writer = writer_create(chat->db, chat->bus);
     chat->feeds = feed_store_create(chat->db);
@@ -35,6 +36,11 @@ void chat_destroy(struct chat *chat)
 struct db_pool *chat_db(struct call *c)
 {
     return chat_of(c)->db;
+}
+
+void chat_wake_accounts(struct call *c)
+{
+    account_worker_wake(atomic_load(&chat_of(c)->accounts));
 }
 
 void chat_wake_crossposts(struct call *c)

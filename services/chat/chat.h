@@ -9,6 +9,7 @@
 struct writer;
 struct feed_store;
 struct crosspost_worker;
+struct account_worker;
 
 enum registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED };
 struct chat_config {
@@ -24,6 +25,7 @@ struct chat {
     struct bus_publisher *bus; /* NULL: nothing is published (tests) */
     struct writer *writer;
     struct feed_store *feeds;
+    _Atomic(struct account_worker *) accounts;       /* as the next */
     _Atomic(struct crosspost_worker *) crossposts;   /* main's; NULL until the schema is there, and in tests */
     _Atomic int64_t voices_kept_ms, voices_since_ms; /* voices_keep: the last one, and the first one without a pause */
     atomic_bool open; /* the schema is there; until then every call is answered ST_UNAVAILABLE */
@@ -42,6 +44,8 @@ static inline struct chat *chat_of(struct call *c)
 status chat_db_failed(struct call *, struct db *or_null, status st, const char *what) MUST_CHECK;
 /* Something was published, or what was published changed: it is delivered now rather than within a second. */
 void chat_wake_crossposts(struct call *);
+/* An export was asked for. */
+void chat_wake_accounts(struct call *);
 /* In the arena. */
 Hubbub__V1__Generation *chat_generation(struct arena *, struct db_generation);
 

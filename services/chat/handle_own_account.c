@@ -2,6 +2,8 @@
  * is one; argon2 runs before the change begins, and what it was computed from is compared again inside. */
 #include "services/chat/account_end.h"
 #include "services/chat/accounts.h"
+#include "services/chat/chat.h"
+#include "services/chat/export.h"
 #include "services/chat/handlers.h"
 #include "services/chat/second_factor.h"
 #include <inttypes.h>
@@ -71,7 +73,34 @@ static status delete_account(struct call *c, const Hubbub__V1__ProvenRequest *re
     return st;
 }
 
+static status request_export(struct call *c, const Hubbub__V1__ProvenRequest *req, Hubbub__V1__DataExport *resp)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    status st = begin_proven(c, req, &ch);
+    if (st == ST_OK)
+        st = export_request(c, ch);
+    if (st == ST_OK)
+        st = change_commit(ch);
+    if (st != ST_OK)
+        return st;
+    chat_wake_accounts(c);
+    return export_load(c, resp);
+}
+
+static status get_export(struct call *c, const Hubbub__V1__Empty *req, Hubbub__V1__DataExport *resp)
+{
+    return export_load(c, resp);
+}
+
+static status download(struct call *c, const Hubbub__V1__ExportTicket *req, void *none)
+{
+    return export_send(c, req->ticket ? req->ticket : "");
+}
+
 const struct hubbub__v1__own_account__handlers own_account_handlers = {
     .disable = disable,
     .delete = delete_account,
+    .request_export = request_export,
+    .get_export = get_export,
+    .download = download,
 };

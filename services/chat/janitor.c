@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "lib/base/metric.h"
 #include "services/chat/audit.h"
+#include "services/chat/export.h"
 #include "services/chat/reports.h"
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,10 @@ static const struct {
     {"DELETE FROM reports WHERE id = ANY (ARRAY(SELECT id FROM reports WHERE resolved_at < clock_timestamp() - "
      "make_interval(days => $1::bigint::int) LIMIT $2))",
      REPORT_DAYS},
+    /* Their pieces go with them. */
+    {"DELETE FROM exports WHERE id = ANY (ARRAY(SELECT id FROM exports WHERE created_at < clock_timestamp() - "
+     "make_interval(days => $1::bigint::int) LIMIT $2))",
+     EXPORT_DAYS},
     {"DELETE FROM tickets WHERE hash = ANY (ARRAY(SELECT hash FROM tickets WHERE expires_at < clock_timestamp() - "
      "make_interval(secs => $1::bigint) LIMIT $2))",
      0},

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum { DRAIN_MS = 8000, RETRY_MS = 250 };
-enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2, SEARCH_WORKERS = 2 };
+enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2, SEARCH_WORKERS = 2, EXPORT_WORKERS = 2 };
 
 static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *bus_urls, *public_url,
     *database_url, *registration, *mail_tls;
@@ -76,7 +76,6 @@ struct process {
     struct janitor *janitor;
     struct search_index *search; /* made by the opener */
     struct mailer *mailer;       /* the same */
-    struct account_worker *accounts; /* the same */
     pthread_t opener;
     atomic_bool draining;
 };
@@ -119,7 +118,7 @@ static void *open_chat(void *user)
     p->search = search_index_create(p->chat->db);
     atomic_store(&p->chat->crossposts, crosspost_worker_create(p->server));
     p->mailer = mailer_create(p->chat->db, &p->chat->config.mail, p->chat->config.public_url);
-    p->accounts = account_worker_create(p->server);
+    atomic_store(&p->chat->accounts, account_worker_create(p->server));
     log_info("ready");
     return NULL;
 }
@@ -129,6 +128,7 @@ static struct rpc_server *create_server(struct chat *chat)
     const struct rpc_bulkhead bulkheads[] = {
         {"main", (unsigned)workers, 1024}, {"feeds", FEEDS_WORKERS, 1024}, {"snapshots", SNAPSHOT_WORKERS, 1024},
         {"argon2", ARGON2_WORKERS, 64},    {"search", SEARCH_WORKERS, 64},
+        {"exports", EXPORT_WORKERS, 16},
     };
     struct rpc_server_config config = {
         .listen = listen_address,
@@ -195,7 +195,7 @@ static void drain(struct process *p)
     rpc_server_drain(p->server, DRAIN_MS);
     pthread_join(p->opener, NULL);
     crosspost_worker_destroy(atomic_load(&p->chat->crossposts));
-    account_worker_destroy(p->accounts);
+    account_worker_destroy(atomic_load(&p->chat->accounts));
     rpc_server_destroy(p->server);
 }
 
@@ -281,7 +281,7 @@ int main(int argc, char **argv)
         .database_url = database_url,
         .bus_urls = *bus_urls ? bus_urls : redis_url,
         .public_url = public_url,
-        .workers = (unsigned)workers + FEEDS_WORKERS + SNAPSHOT_WORKERS + ARGON2_WORKERS + SEARCH_WORKERS,
+        .workers = (unsigned)workers + FEEDS_WORKERS + SNAPSHOT_WORKERS + ARGON2_WORKERS + SEARCH_WORKERS + EXPORT_WORKERS,
         .registration = registration_of(registration),
         .minimum_age = (int)minimum_age,
         .mail = mail,

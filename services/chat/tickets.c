@@ -11,7 +11,8 @@ static int64_t life_s(enum ticket_purpose purpose)
                                     [TICKET_CODES] = 300,
                                     [TICKET_CODES_NEW] = 300,
                                     [TICKET_VERIFY] = 86400,
-                                    [TICKET_RESET] = 3600};
+                                    [TICKET_RESET] = 3600,
+                                    [TICKET_EXPORT] = 3600};
     return table[purpose];
 }
 

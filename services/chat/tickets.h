@@ -11,6 +11,7 @@ enum ticket_purpose {
     TICKET_VERIFY = 4,    /* in a mail: this address is the user's; data: the address */
     TICKET_RESET = 5,     /* in a mail: choose a new password; data: the address */
     TICKET_CODES_NEW = 3, /* to have them made anew */
+    TICKET_EXPORT = 6,    /* in a link: download one's last export; not spent by it */
 };
 /* How many of a purpose a user has at once; the oldest goes for one more. */
 enum { TICKETS_MAX = 5 };

@@ -113,6 +113,8 @@ export const table = {
     // With a wrong password: the cast is needed. tests/e2e/account_end.test.js has those who go.
     'POST /users/@me/disable': { ...all(PASSWORD_WRONG), body: { password: 'wrong' } },
     'POST /users/@me/delete': { ...all(PASSWORD_WRONG), body: { password: 'wrong' } },
+    'POST /users/@me/harvest': { ...all(PASSWORD_WRONG), body: { password: 'wrong' } },
+    'GET /users/@me/harvest': all([204, undefined]), // nobody asked for one
     'GET /users/@me': everybody,
     'PATCH /users/@me': { ...everybody, body: { global_name: 'Somebody' } },
     'GET /users/{user_id}': { ...everybody, foreign: { user_id: OK }, other: { user_id: UNKNOWN.user }, zero: { user_id: UNKNOWN.user } },

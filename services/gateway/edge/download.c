@@ -66,7 +66,8 @@ void download_start(struct exchange *x, const struct rpc_method *method, const P
 {
     static const struct rpc_stream_events events = {.on_message = on_chunk, .on_done = on_stream_done};
     struct download *d = x->state;
-    if (!rpc_group_ready(x->edge->media)) {
+    struct rpc_group *from = d->from ? d->from : x->edge->media;
+    if (!rpc_group_ready(from)) {
         exchange_fail(x, ST_UNAVAILABLE, NULL);
         return;
     }
@@ -74,7 +75,7 @@ void download_start(struct exchange *x, const struct rpc_method *method, const P
     x->on_drained = on_drained;
     x->on_over = on_over;
     exchange_ref(x);
-    d->stream = rpc_stream_open(x->edge->media, 0, method, request, &x->caller, &events, x);
+    d->stream = rpc_stream_open(from, 0, method, request, &x->caller, &events, x);
     rpc_stream_read(d->stream);
 }
 

@@ -9,6 +9,7 @@ struct download {
     uint64_t length; /* 0: what the first chunk says */
     uint64_t left;
     struct rpc_stream *stream;
+    struct rpc_group *from; /* NULL: media */
     bool begun;
 };
 
@@ -16,5 +17,5 @@ struct download {
 bool download_is_known(const struct exchange *, const char *etag);
 /* Answers the head alone, for HEAD and for an empty file. */
 void download_answer_head(struct exchange *);
-/* Streams the answer of a method of media whose messages are DownloadChunks. */
+/* Streams the answer of a method of media, or of download->from, whose messages are DownloadChunks. */
 void download_start(struct exchange *, const struct rpc_method *, const ProtobufCMessage *request);

@@ -303,7 +303,7 @@ static struct exchange *create(struct connection *c, char *head_text, const stru
 
 void exchange_start(struct connection *c, char *head_text, const struct http_head *head)
 {
-    static const char attachments[] = "/attachments/";
+    static const char attachments[] = "/attachments/", exports[] = "/exports/";
     struct exchange *x = create(c, head_text, head);
     exchange_ref(x);
     if (x->head.websocket)
@@ -314,6 +314,8 @@ void exchange_start(struct connection *c, char *head_text, const struct http_hea
         ;
     else if (!strncmp(x->head.path, attachments, sizeof attachments - 1))
         attachment_start(x, x->head.path + sizeof attachments - 1);
+    else if (!strncmp(x->head.path, exports, sizeof exports - 1))
+        export_start(x, x->head.path + sizeof exports - 1);
     else if (!asset_start(x) && !own_route_start(x))
         find_route(x);
     exchange_unref(x);

@@ -60,6 +60,8 @@ void upload_start(struct exchange *);
 /* json_images.c: a body that may hold images; whether a request is of that kind. */
 void json_images_start(struct exchange *);
 bool json_images_wanted(const struct wire_message *request);
+/* export.c: what is behind "/exports/". */
+void export_start(struct exchange *, const char *ticket);
 /* attachment.c: path is behind "/attachments/". */
 void attachment_start(struct exchange *, const char *path);
 /* asset.c: true when it took the request. */
