@@ -154,6 +154,42 @@ describe('an account', () => {
         await lou.page.reload();
         await lou.page.locator('.me').getByText('🌊 on the water').waitFor();
         await max.page.locator('.members').getByText('🌊 on the water').waitFor();
+    });
+
+    const leave = async (who, act, password) => {
+        await who.page.getByRole('button', { name: 'Settings' }).click();
+        await who.page.getByRole('navigation', { name: 'Settings' }).getByRole('button', { name: 'Account', exact: true }).click();
+        await who.page.getByRole('button', { name: act }).click();
+        await again(who, act, password);
+    };
+    const again = async (who, act, password) => {
+        await who.page.getByRole('dialog', { name: act }).getByLabel('Current password').fill(password);
+        await who.page.getByRole('dialog', { name: act }).getByRole('button', { name: act }).click();
+    };
+    test('the account is disabled by the password, and signing in takes it back', async () => {
+        await leave(lou, 'Disable my account', 'not the password');
+        await lou.page.getByRole('alert').waitFor();
+        await again(lou, 'Disable my account', 'a new one, longer');
+        await lou.page.getByText('Your account is disabled.').waitFor();
+        await lou.page.getByRole('heading', { name: 'Welcome back' }).waitFor();
+        assert.equal(await lou.token(), null);
+        await lou.signIn('lou', 'a new one, longer');
+        await lou.page.getByRole('button', { name: 'Ferry', exact: true }).first().waitFor();
+    });
+
+    test('the account is deleted for good, but not while it owns a server', async () => {
+        await leave(lou, 'Delete my account', 'a new one, longer');
+        await lou.page.getByRole('alert').getByText('Ferry').waitFor();
+        await lou.page.keyboard.press('Escape');
+        await max.say('so long');
+        await lou.page.getByRole('button', { name: /^Ferry/ }).first().click();
+        await lou.sees('so long');
+        await leave(max, 'Delete my account', PASSWORD);
+        await max.page.getByText('Your account is deleted.').waitFor();
+        await max.page.getByRole('heading', { name: 'Welcome back' }).waitFor();
+        await lou.page.locator('.members').getByText('max').waitFor({ state: 'detached' });
+        await lou.page.reload();
+        await lou.row('so long').getByText(/deleted_user/).waitFor();
         assert.deepEqual([...lou.faults, ...max.faults], []);
     });
 });

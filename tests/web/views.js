@@ -127,6 +127,7 @@ export const VIEWS = {
     },
     settings: { within: '.screen', open: (p, phone) => settings(p, phone, 'Profile') },
     account: { within: '.screen', open: (p, phone) => settings(p, phone, 'Account') },
+    'account-end': { within: 'dialog', open: async (p, phone) => { await settings(p, phone, 'Account'); await p.page.getByRole('button', { name: 'Delete my account' }).click(); } },
     sessions: { within: '.screen', open: async (p, phone) => { await settings(p, phone, 'Sessions'); await p.page.getByText('This one').waitFor(); } },
     appearance: { within: '.screen', open: (p, phone) => settings(p, phone, 'Appearance') },
     status: { within: '.popover',

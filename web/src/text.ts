@@ -483,6 +483,7 @@ export const text = {
             reports: (n: number) => (n ? plural(n, 'open report', 'open reports') : 'Reports about them'),
             administrator: 'Administrator',
             disabled: 'Disabled',
+            selfDisabled: 'Disabled by themselves',
             secondFactor: 'Second factor',
             unverified: 'Address not confirmed',
             disable: 'Disable account',
@@ -619,6 +620,12 @@ export const text = {
         again: 'New password, again',
         differ: 'The two new passwords differ.',
         changed: 'Your password is changed.',
+        leave: 'Leave this Hubbub',
+        leaveHint: 'For a while: you are signed out everywhere until you sign in again. Or for good: your name, address and picture, your friends and servers go; what you wrote stays, without your name.',
+        ends: {
+            disable: { title: 'Disable my account', sure: 'You are signed out everywhere. Signing in brings the account back.', done: 'Your account is disabled.' },
+            remove: { title: 'Delete my account', sure: 'Your account ends for good. Nobody can bring it back.', done: 'Your account is deleted.' },
+        },
     },
     secondFactor: {
         title: 'Second factor',

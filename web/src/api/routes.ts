@@ -42,6 +42,8 @@ export interface MeChanges {
     new_password?: string;
 }
 export const editMe = (changes: MeChanges) => call<User & { token?: string }>('PATCH', '/users/@me', changes);
+export const disableMe = (password: string, code: string | null) => call<void>('POST', '/users/@me/disable', { password, code });
+export const deleteMe = (password: string, code: string | null) => call<void>('POST', '/users/@me/delete', { password, code });
 export const editSettings = (changes: Partial<UserSettings>) => call<UserSettings>('PATCH', '/users/@me/settings', changes);
 export const lookAtProfile = (user: string) => call<Profile>('GET', `/users/${user}/profile?with_mutual_friends_count=true`);
 export const listSessions = () => call<{ user_sessions: AuthSession[] }>('GET', '/auth/sessions').then((a) => a.user_sessions);

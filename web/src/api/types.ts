@@ -130,6 +130,7 @@ export interface Account {
     verified: boolean;
     administrator: boolean;
     disabled: boolean;
+    self_disabled: boolean; // a login takes it back
     mfa_enabled: boolean;
     sessions: number;
     guilds: number;

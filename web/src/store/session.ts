@@ -104,6 +104,17 @@ export async function signOut(): Promise<void> {
     forget();
 }
 
+// The account ends all its tokens; the socket may know it before the answer comes.
+export async function leaveAccount(work: Promise<unknown>): Promise<void> {
+    changing = true;
+    try {
+        await work;
+        forget();
+    } finally {
+        changing = false;
+    }
+}
+
 export const reconnectNow = (): void => gateway?.retryNow();
 export const watchMembers = (guild: string, channel: string, ranges: [number, number][]): void => gateway?.watchMembers(guild, channel, ranges);
 

@@ -6,7 +6,7 @@ import { load, save } from './storage';
 
 export type Theme = 'auto' | 'light' | 'dark' | 'contrast';
 export type Pane = 'nav' | 'chat' | 'members';
-export type DialogName = 'guild-new' | 'channel-new' | 'invite' | 'settings' | 'switcher' | 'keys' | 'channel-edit' | 'server' | 'view-as' | 'status' | 'quiet-guild' | 'quiet-channel' | 'group' | 'group-name' | 'report' | 'admin';
+export type DialogName = 'guild-new' | 'channel-new' | 'invite' | 'settings' | 'switcher' | 'keys' | 'channel-edit' | 'server' | 'view-as' | 'status' | 'quiet-guild' | 'quiet-channel' | 'group' | 'group-name' | 'report' | 'admin' | 'account-end';
 
 export const place = signal<{ guild: string | null; channel: string | null }>({ guild: null, channel: null });
 export interface MailLink {

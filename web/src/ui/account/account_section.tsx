@@ -1,7 +1,7 @@
 import { editMe, resendVerification } from '../../api/routes';
 import { me } from '../../store/me';
 import { changeToken } from '../../store/session';
-import { tell } from '../../store/view';
+import { dialog, tell } from '../../store/view';
 import { reason, text } from '../../text';
 import { Form } from '../dialogs/form';
 import { SecondFactor } from './second_factor';
@@ -41,6 +41,13 @@ export function AccountSection() {
             </Form>
             <hr />
             <SecondFactor />
+            <div class="danger-zone">
+                <h4>{t.leave}</h4>
+                <p class="hint">{t.leaveHint}</p>
+                <div class="row">
+                    {(['disable', 'remove'] as const).map((act) => <button key={act} type="button" class="danger" onClick={() => (dialog.value = { name: 'account-end', argument: act })}>{t.ends[act].title}</button>)}
+                </div>
+            </div>
         </>
     );
 }

@@ -65,7 +65,7 @@ function Row({ a, put, onReports }: { a: Account; put: (id: string, now: Account
             !safe && !a.disabled && { label: t.disable, danger: true, onPick: () => void disable() },
             !safe && { label: t.remove, danger: true, onPick: () => void remove() },
         ]);
-    const tags = [a.administrator && t.administrator, a.disabled && t.disabled, a.mfa_enabled && t.secondFactor, !!a.email && !a.verified && t.unverified].filter(Boolean);
+    const tags = [a.administrator && t.administrator, a.disabled && (a.self_disabled ? t.selfDisabled : t.disabled), a.mfa_enabled && t.secondFactor, !!a.email && !a.verified && t.unverified].filter(Boolean);
     return (
         <li class="person-row wide account" data-disabled={a.disabled}>
             <Avatar id={id} name={name} size={36} />

@@ -8,6 +8,7 @@ import { Admin } from '../admin/admin';
 import { ChannelSettings } from '../channel/channel_settings';
 import { Moderation } from '../moderation';
 import { ServerSettings } from '../server/server_settings';
+import { AccountEndDialog, type AccountEnd } from './account_end';
 import { ChannelNew } from './channel_new';
 import { Confirm } from './confirm';
 import { Group, GroupName } from './group';
@@ -35,6 +36,7 @@ const DIALOGS: Record<DialogName, (argument?: string) => JSX.Element> = {
     keys: () => <Keys />,
     report: (where) => { const [channel, message] = where!.split('/'); return <ReportDialog channel={channel!} message={message!} />; },
     admin: () => <Admin />,
+    'account-end': (act) => <AccountEndDialog act={act as AccountEnd} />,
     group: (channel) => <Group channel={channel} />,
     'group-name': (id) => <GroupName id={id ?? ''} />,
 };
