@@ -25,6 +25,9 @@ MUTATIONS = [
     ("newer_generation_ignored", "cursor.c", "        begin_generation(h, g, false, 0);\n        return false;", "        return false;", "cursor_test"),
     ("catch_up_forgotten", "session.c", "catchup_start(h, hold, position);", "(void)position;", "simulation"),
     ("moved_and_killed_is_lost", "move.c", "(moved || outcome == HUB_TAKE_UNKNOWN)", "(outcome == HUB_TAKE_UNKNOWN)", "move_test"),
+    # Who claims late finds nobody but himself; who hung does not ask whether his sessions are his own still.
+    ("claimed_by_two", "move.c", "if (r && m && h->io.take) {", "if (false) {", "move_test"),
+    ("hung_and_sure", "move.c", "x->doubtful = h->io.claim;", "x->doubtful = false;", "move_test"),
     # A taking that a newer one went before is confirmed all the same.
     ("any_taker_is_confirmed", "move.c", "if (x->state != SESSION_FROZEN || x->hop != r->hop)", "if (x->state != SESSION_FROZEN)", "move_test"),
     # What a catch-up has not delivered yet is not handed over as delivered.

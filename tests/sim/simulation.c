@@ -1,7 +1,7 @@
 /* Seeded schedules: up to three gateways, a bus that drops, doubles and reorders for each of them, answers that come
  * late, fail or are lost, transactions that commit late, truncation, new generations, revocations, joins; sockets that
- * break or hang and resume at any gateway, gateways that are killed, drained and started anew, a Redis that is away or
- * wiped. Whatever happens: each session is given every message that its user may see exactly once and in order, from
+ * break or hang and resume at any gateway, gateways that are killed, hang, drain and start anew, a Redis that is away
+ * or wiped. Whatever happens: each session is given every message that its user may see exactly once and in order, from
  * the position of its GUILD_CREATE on; it ends up with the guilds and channels that are its own; and a client that
  * resumes sees the same stream as one that was never cut.
  *
@@ -163,6 +163,8 @@ static void answer(struct simulation *sim)
         q = q->next;
     if (!q)
         return;
+    if (sim->w->gateways[q->gateway].hung_since)
+        return;
     if (!q->served)
         fake_serve(sim->w, q, below(sim, 10) == 0 ? ST_UNAVAILABLE : ST_OK);
     if (below(sim, 20) == 0)
@@ -186,12 +188,17 @@ static void wait_for_socket(struct simulation *sim, struct fake_client *c, int64
         sim->waiting[sim->n_waiting++] = (struct waiting){c, seq};
 }
 
+static bool is_there(const struct simulation *sim, unsigned gateway)
+{
+    return sim->w->gateways[gateway].hub && !sim->w->gateways[gateway].hung_since;
+}
+
 /* Some gateway that lives; one that drains rarely. */
 static unsigned choose_gateway(struct simulation *sim)
 {
     unsigned g = below(sim, sim->w->n_gateways), n = sim->w->n_gateways;
     for (unsigned i = 0; i < 2 * n; i++, g = (g + 1) % n)
-        if (sim->w->gateways[g].hub && (i >= n || !sim->draining[g] || below(sim, 8) == 0))
+        if (is_there(sim, g) && (i >= n || !sim->draining[g] || below(sim, 8) == 0))
             break;
     return g;
 }
@@ -230,7 +237,7 @@ static void cut_client(struct simulation *sim)
     bool known = c->ready || c->resumed_id[0];
     int64_t seq = known ? seen_of(sim, c) : 0;
     drop_live(sim, i);
-    if (below(sim, 4))
+    if (below(sim, 4) && is_there(sim, c->gateway))
         fake_cut(c, below(sim, 4) == 0 ? 1000 : 0);
     if (known && !c->close_code)
         wait_for_socket(sim, c, seq);
@@ -247,6 +254,8 @@ static void attend_clients(struct simulation *sim)
 {
     for (unsigned i = sim->n_live; i-- > 0;) {
         struct fake_client *c = sim->live[i];
+        if (!is_there(sim, c->gateway) && c->open)
+            continue;
         if (c->close_code || c->sent_away || !c->open) {
             drop_live(sim, i);
             fake_cut(c, 0);
@@ -262,7 +271,8 @@ static void attend_clients(struct simulation *sim)
         return;
     sim->beat_at = sim->w->now;
     for (unsigned i = 0; i < sim->n_live; i++)
-        fake_send(sim->live[i], "{\"op\":1,\"d\":%lld}", (long long)sim->live[i]->seq);
+        if (is_there(sim, sim->live[i]->gateway))
+            fake_send(sim->live[i], "{\"op\":1,\"d\":%lld}", (long long)sim->live[i]->seq);
 }
 
 /* ---- Gateways -------------------------------------------------------------------------------------------------------
@@ -272,7 +282,7 @@ static unsigned count_alive(const struct simulation *sim)
 {
     unsigned n = 0;
     for (unsigned g = 0; g < sim->w->n_gateways; g++)
-        n += sim->w->gateways[g].hub && !sim->draining[g];
+        n += is_there(sim, g) && !sim->draining[g];
     return n;
 }
 
@@ -293,11 +303,28 @@ static void kill_gateway(struct simulation *sim, unsigned gateway)
     look(sim->w);
 }
 
+/* SIGSTOP; often for so long that the others take it for dead, and claim what it has. */
+static void hang_gateway(struct simulation *sim, unsigned gateway)
+{
+    fake_hang(sim->w, gateway, true);
+    bool is_long = below(sim, 2);
+    for (int64_t end = sim->w->now + FAKE_GONE_MS; is_long && sim->w->now < end;) {
+        fake_tick(sim->w, 50);
+        answer(sim);
+        carry(sim);
+        attend_clients(sim);
+    }
+}
+
 static void disturb_gateway(struct simulation *sim)
 {
     unsigned g = below(sim, sim->w->n_gateways);
     if (!sim->w->gateways[g].hub) {
         revive(sim, g);
+    } else if (sim->w->gateways[g].hung_since) {
+        fake_hang(sim->w, g, false);
+    } else if (count_alive(sim) > 1 && !sim->draining[g] && below(sim, 3) == 0) {
+        hang_gateway(sim, g);
     } else if (sim->draining[g]) {
         kill_gateway(sim, g);
     } else if (count_alive(sim) > 1 && below(sim, 2)) {
@@ -315,7 +342,7 @@ static void set_bus(struct simulation *sim, bool down)
     sim->bus_down = down;
     for (unsigned g = 0; g < sim->w->n_gateways; g++) {
         fake_use(sim->w, g);
-        if (sim->w->hub)
+        if (is_there(sim, g))
             hub_on_bus_state(sim->w->hub, !down, sim->w->now);
     }
     look(sim->w);
@@ -392,6 +419,7 @@ static void heal(struct simulation *sim)
     sim->w->committing = 0;
     sim->w->redis_away = false;
     for (unsigned g = 0; g < sim->w->n_gateways; g++) {
+        fake_hang(sim->w, g, false);
         if (sim->w->gateways[g].hub && sim->draining[g])
             kill_gateway(sim, g);
         if (!sim->w->gateways[g].hub)

@@ -219,7 +219,7 @@ static struct story *begin_draft(struct stories *sim, const struct session *x, u
 static void confirm(struct stories *sim, struct story *draft)
 {
     struct story *before = find_story(sim, draft->session_id);
-    EXPECT(sim, !before->seen, "two gateways have a session of user %u", draft->user);
+    EXPECT(sim, !before->seen || before->doubtful, "two gateways have a session of user %u", draft->user);
     end(sim, before);
     draft->draft = false;
     sim->moved++;
@@ -227,17 +227,22 @@ static void confirm(struct stories *sim, struct story *draft)
 
 static void look_at(struct stories *sim, const struct session *x, unsigned gateway)
 {
+    const struct fake_gateway *at = &sim->w->gateways[gateway]; /* that woke up notices by its next turn */
+    bool doubtful = x->doubtful || at->hung_since || sim->w->now - at->hub->ticked_at >= HUNG_MS;
     struct story *y = find_at(sim, x, gateway, true);
     if (y && !x->arrival)
         confirm(sim, y);
     else if (!y)
         y = x->arrival ? begin_draft(sim, x, gateway) : find_at(sim, x, gateway, false);
+    if (!y && doubtful && find_story(sim, x->id))
+        return; /* it was claimed meanwhile */
     if (!y) {
         unsigned user = (unsigned)(x->user->id - fake_user_id(0));
         EXPECT(sim, !find_story(sim, x->id), "a session of user %u is there again", user);
         y = begin(sim, x, user, gateway);
     }
     y->seen = true;
+    y->doubtful = doubtful;
     void *both[2] = {sim, y};
     ring_replay(&x->ring, y->s, tell_from_ring, both);
 }
@@ -257,6 +262,8 @@ static void compare_frame(struct stories *sim, const struct fake_client *c, stru
                           const struct fake_frame *f)
 {
     const struct story *y = find_story(sim, c->session_id);
+    if (y && y->gateway != c->gateway) /* a socket of a gateway that hung, and whose client is elsewhere */
+        return;
     if (f->s == 1)
         a->last = 0;
     EXPECT(sim, a->last >= 0 && f->s > a->last, "a client was sent %" PRId64 " after %" PRId64, f->s, a->last);

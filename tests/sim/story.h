@@ -30,7 +30,8 @@ struct story {
     uint64_t hop;
     bool draft; /* it moves in, and nobody has said yet that it may stay */
     bool alive, seen;
-    int64_t s; /* of the last telling */
+    bool doubtful; /* its gateway hangs, or hung and does not know yet whether the session is its own still */
+    int64_t s;     /* of the last telling */
     struct telling *tellings;
     unsigned n_tellings, cap_tellings;
     struct segment segments[SEGMENTS_MAX];

@@ -345,7 +345,7 @@ static void parse_frame(struct hub *h, struct hub_connection *c, const char *tex
 
 void hub_receive(struct hub *h, struct hub_connection *c, const char *text, size_t n, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     if (c->closing)
         return;
     if (is_over(h, &h->config.frames, &c->frames))
@@ -359,7 +359,7 @@ void hub_receive(struct hub *h, struct hub_connection *c, const char *text, size
 
 struct hub_connection *hub_connected(struct hub *h, void *edge, int version, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct hub_connection *c = memory_zeroed(sizeof *c);
     *c = (struct hub_connection){.edge = edge, .version = version, .beat_at = now_ms};
     c->frames.start = c->presences.start = now_ms;
@@ -388,7 +388,7 @@ bool hub_wants_compression(const struct hub_connection *c)
 
 void hub_disconnected(struct hub *h, struct hub_connection *c, uint16_t code, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct session *x = c->session;
     bool closing = c->closing;
     c->closing = true;
@@ -452,7 +452,7 @@ static struct hub_connection **shuffle_connections(struct hub *h)
 
 int64_t hub_drain(struct hub *h, int64_t window_ms, int64_t per_second, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     h->draining = true;
     int64_t n = h->n_connections ? h->n_connections : 1;
     int64_t length = n * 1000 / per_second > window_ms ? n * 1000 / per_second : window_ms;

@@ -585,7 +585,7 @@ static void answer_catchup(struct hub *h, struct ticket *t, status st, const Hub
 
 void hub_on_read(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__ReadFeedResponse *r, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_READ);
     struct ticket *c = t ? NULL : ticket_take(h, ticket, TICKET_CATCHUP);
     if (t)
@@ -689,7 +689,7 @@ static void answer_heads(struct hub *h, const struct ticket *t, const Hubbub__V1
 
 void hub_on_heads(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__HeadsResponse *r, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_HEADS);
     if (t && st == ST_OK)
         answer_heads(h, t, r);
@@ -797,7 +797,7 @@ static void answer_snapshot(struct hub *h, struct ticket *t, status st, const Hu
 
 void hub_on_snapshot(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__SnapshotResponse *r, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_SNAPSHOT);
     if (t)
         answer_snapshot(h, t, st, r);
@@ -808,7 +808,7 @@ void hub_on_snapshot(struct hub *h, uint64_t ticket, status st, const Hubbub__V1
 void hub_on_presences(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__GetPresencesResponse *r,
                       int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_PRESENCES);
     struct ticket *of_roster = t ? NULL : ticket_take(h, ticket, TICKET_ROSTER_PRESENCES);
     struct ticket *of_friends = t || of_roster ? NULL : ticket_take(h, ticket, TICKET_FRIENDS);

@@ -911,6 +911,7 @@ static status answer_members(struct fake_world *w, const struct fake_question *q
 static status answer_take(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
 {
     unsigned user = 0, token = 0, here = w->here;
+    bool unsure = false;
     Hubbub__V1__TakeSessionResponse *best = NULL;
     Hubbub__V1__TakeSessionRequest r = HUBBUB__V1__TAKE_SESSION_REQUEST__INIT;
     sscanf(q->token, "token-%u-%u", &user, &token);
@@ -919,6 +920,9 @@ static status answer_take(struct fake_world *w, const struct fake_question *q, s
     PB_SET(&r, seq, (int64_t)q->a);
     for (unsigned g = 0; g < w->n_gateways; g++) {
         if (g == q->gateway || !w->gateways[g].hub)
+            continue;
+        unsure |= w->gateways[g].hung_since && w->now - w->gateways[g].hung_since < FAKE_GONE_MS;
+        if (w->gateways[g].hung_since)
             continue;
         Hubbub__V1__TakeSessionResponse *one =
             PB_NEW(a, Hubbub__V1__TakeSessionResponse, hubbub__v1__take_session_response);
@@ -934,9 +938,15 @@ static status answer_take(struct fake_world *w, const struct fake_question *q, s
         }
     }
     fake_use(w, here);
-    *ret = best ? &best->base : &PB_NEW(a, Hubbub__V1__TakeSessionResponse, hubbub__v1__take_session_response)->base;
+    if (!best)
+        best = PB_NEW(a, Hubbub__V1__TakeSessionResponse, hubbub__v1__take_session_response);
+    if (unsure && best->outcome < HUB_TAKE_UNSURE)
+        PB_SET(best, outcome, HUB_TAKE_UNSURE);
+    *ret = &best->base;
     return ST_OK;
 }
+
+static struct fake_question *ask(void *user, enum question_kind kind, uint64_t ticket);
 
 static struct fake_tick *add_tick(struct fake_world *w, const char *id)
 {
@@ -969,7 +979,13 @@ static void io_tick(void *user, const Hubbub__V1__SessionMove *m, const uint8_t 
 {
     struct fake_world *w = user;
     struct fake_tick *last = find_tick(w, m->session_id), *t;
-    if (w->redis_away || (last && last->hop > m->hop))
+    if (w->redis_away)
+        return;
+    struct fake_question *q = ask(w, QUESTION_TICK, 0);
+    q->session_id = memory_strdup(m->session_id);
+    q->a = m->hop;
+    q->b = !last || last->hop <= m->hop;
+    if (!q->b)
         return;
     t = add_tick(w, m->session_id);
     t->hop = m->hop;
@@ -1009,7 +1025,7 @@ static status answer_confirm(struct fake_world *w, const struct fake_question *q
         *ret = &answer->base;
         return ST_OK;
     }
-    if (!w->gateways[q->b - 1].hub)
+    if (!w->gateways[q->b - 1].hub || w->gateways[q->b - 1].hung_since)
         return ST_UNAVAILABLE;
     r.session_id = q->session_id;
     PB_SET(&r, hop, q->a);
@@ -1041,10 +1057,15 @@ static status answer_claim(struct fake_world *w, const struct fake_question *q, 
     return ST_NOT_FOUND;
 }
 
+static status answer_tick(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
+{
+    return ST_OK;
+}
+
 static status (*const answers[QUESTION_KINDS])(struct fake_world *, const struct fake_question *, struct arena *,
                                                ProtobufCMessage **) = {
-    answer_heads,     answer_read,    answer_snapshot, answer_open,    answer_member,
-    answer_presences, answer_members, answer_take,     answer_confirm, answer_claim,
+    answer_heads,   answer_read, answer_snapshot, answer_open,  answer_member, answer_presences,
+    answer_members, answer_take, answer_confirm,  answer_claim, answer_tick,
 };
 
 void fake_serve(struct fake_world *w, struct fake_question *q, status st)
@@ -1113,6 +1134,10 @@ void fake_deliver(struct fake_world *w, struct fake_question *q)
         break;
     case QUESTION_CLAIM:
         hub_on_claim(w->hub, q->ticket, q->st == ST_OK ? m : NULL, w->now);
+        break;
+    case QUESTION_TICK:
+        if (q->st == ST_OK)
+            hub_on_tick(w->hub, q->session_id, q->a, q->b, w->now);
         break;
     case QUESTION_KINDS:
         break;
@@ -1466,6 +1491,11 @@ void fake_kill(struct fake_world *w, unsigned gateway)
     fake_use(w, here);
 }
 
+void fake_hang(struct fake_world *w, unsigned gateway, bool hangs)
+{
+    w->gateways[gateway].hung_since = hangs ? w->now : 0;
+}
+
 void fake_revive(struct fake_world *w, unsigned gateway)
 {
     start_gateway(w, gateway);
@@ -1551,7 +1581,8 @@ void fake_bus_deliver_to(struct fake_world *w, struct fake_bus *b, unsigned gate
     unsigned here = w->here;
     for (unsigned i = 0; i < (1 + twice) * w->n_gateways; i++) {
         fake_use(w, i % w->n_gateways);
-        if (w->hub && (gateways >> w->here & 1) && *subscription(w, b->topic, b->id)) {
+        if (w->hub && !w->gateways[w->here].hung_since && (gateways >> w->here & 1) &&
+            *subscription(w, b->topic, b->id)) {
             hub_on_bus(w->hub, b->message, w->now);
             turned(w);
         }
@@ -1566,7 +1597,7 @@ void fake_tick(struct fake_world *w, int64_t ms)
     w->now += ms;
     for (unsigned g = 0; g < w->n_gateways; g++) {
         fake_use(w, g);
-        if (w->hub)
+        if (w->hub && !w->gateways[g].hung_since)
             hub_tick(w->hub, w->now);
     }
     fake_use(w, here);
@@ -1583,10 +1614,16 @@ static void deliver_bus(struct fake_world *w)
 
 static void answer_all(struct fake_world *w)
 {
-    while (w->questions && !w->quiet) {
-        if (!w->questions->served)
-            fake_serve(w, w->questions, ST_OK);
-        fake_deliver(w, w->questions);
+    struct fake_question *q = w->quiet ? NULL : w->questions;
+    while (q) {
+        if (w->gateways[q->gateway].hung_since) {
+            q = q->next;
+            continue;
+        }
+        if (!q->served)
+            fake_serve(w, q, ST_OK);
+        fake_deliver(w, q);
+        q = w->questions;
     }
 }
 

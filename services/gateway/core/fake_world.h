@@ -19,7 +19,7 @@ enum {
     FAKE_GATEWAYS = 3
 };
 
-enum { CROWD = 1000000, TOWN = 2000000 };
+enum { CROWD = 1000000, TOWN = 2000000, FAKE_GONE_MS = 10000 };
 
 /* A member of guild 0 beside the users: as stored, and whether online. */
 struct fake_resident {
@@ -38,6 +38,7 @@ enum question_kind {
     QUESTION_TAKE,    /* of all other gateways */
     QUESTION_CONFIRM, /* of the one that `b` names */
     QUESTION_CLAIM,
+    QUESTION_TICK, /* whether it was kept */
     QUESTION_KINDS
 };
 
@@ -45,7 +46,8 @@ struct fake_question {
     struct fake_question *prev, *next;
     enum question_kind kind;
     unsigned gateway;      /* that asks */
-    uint64_t ticket, a, b; /* token; scope and after; guild and user; seq; hop and gateway + 1 */
+    uint64_t ticket, a, b; /* token; scope and after; guild and user; seq; hop and gateway + 1;
+                             hop and whether it is kept */
     bool flag;             /* has_token */
     char *token, *session_id;
     uint64_t *ids;
@@ -133,6 +135,7 @@ struct fake_tick {
 };
 struct fake_gateway {
     struct hub *hub;         /* NULL: dead */
+    int64_t hung_since;      /* 0: it does not hang */
     int subscribed[3][4096]; /* by topic, and a small number made from the id */
 };
 struct fake_world {
@@ -191,6 +194,8 @@ unsigned fake_add_gateway(struct fake_world *);
 unsigned fake_use(struct fake_world *, unsigned gateway);
 /* kill -9: its sockets break, what it asked is not answered. */
 void fake_kill(struct fake_world *, unsigned gateway);
+/* SIGSTOP, and SIGCONT: it is given nothing, and after FAKE_GONE_MS the others take it for dead. */
+void fake_hang(struct fake_world *, unsigned gateway, bool hangs);
 /* One that was killed starts anew, under its name. */
 void fake_revive(struct fake_world *, unsigned gateway);
 

@@ -10,7 +10,7 @@ struct hub *hub_create(const struct hub_config *config, const struct hub_io *io,
     struct hub *h = memory_zeroed(sizeof *h);
     h->config = *config;
     h->io = *io;
-    h->now = h->digest_at = h->slow_at = now_ms;
+    h->now = h->digest_at = h->slow_at = h->ticked_at = now_ms;
     h->digest_asked_at = now_ms - DIGEST_SPACING_MS;
     h->bus_up = true;
     h->readies_left = READIES_A_TURN;
@@ -100,6 +100,15 @@ int64_t hub_backoff(struct hub *h, unsigned *backoff_ms)
 
 /* ---- Turns ------------------------------------------------------------------------------------------------------- */
 
+void hub_wake(struct hub *h, int64_t now_ms)
+{
+    h->now = now_ms;
+    if (now_ms - h->ticked_at < HUNG_MS)
+        return;
+    h->ticked_at = now_ms;
+    moves_doubt(h);
+}
+
 /* Something moved in the scope: who waits for it looks again. */
 static void wake(struct hub *h, struct scope *s)
 {
@@ -142,7 +151,8 @@ static void unload_idle(struct hub *h)
 
 void hub_tick(struct hub *h, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
+    h->ticked_at = now_ms;
     h->readies_left = READIES_A_TURN;
     cursor_tick(h);
     sessions_open(h);
@@ -162,7 +172,7 @@ void hub_tick(struct hub *h, int64_t now_ms)
 
 void hub_on_bus(struct hub *h, const Hubbub__V1__BusMessage *m, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     for (size_t i = 0; i < m->n_entries; i++)
         cursor_entry(h, m->generation, m->entries[i]);
     for (size_t i = 0; i < m->n_ephemeral; i++)
@@ -172,7 +182,7 @@ void hub_on_bus(struct hub *h, const Hubbub__V1__BusMessage *m, int64_t now_ms)
 
 void hub_on_bus_state(struct hub *h, bool connected, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     h->bus_up = connected;
     cursor_digest(h);
     hub_settle(h);

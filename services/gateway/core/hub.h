@@ -72,8 +72,9 @@ struct hub_io {
     void (*take)(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq, bool again);
     void (*confirm)(void *user, uint64_t ticket, uint64_t from, const char *session_id, uint64_t hop);
     /* Against kill -9: once a second what a session would go on from, without its ring, when it was sent something
-     * since; tick_drop: it has ended. claim: the last such tick, of s <= seq, for nobody alive has the session; its hop
-     * is one that nobody else was given; confirmed by `from` HUB_FROM_TICK. claim NULL: ticks are not kept. */
+     * since (answered by hub_on_tick, unless nobody knows); tick_drop: it has ended. claim: the last such tick, of s <=
+     * seq, for nobody alive has the session; its hop is one that nobody else was given; confirmed by `from`
+     * HUB_FROM_TICK. claim NULL: ticks are not kept. */
     void (*tick)(void *user, const Hubbub__V1__SessionMove *, const uint8_t token_hash[32]);
     void (*tick_drop)(void *user, const char *session_id);
     void (*claim)(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq);
@@ -170,6 +171,8 @@ void hub_on_take(struct hub *, uint64_t ticket, enum hub_take, uint64_t from, co
 /* The answer to io.claim; NULL: there is none. */
 #define HUB_FROM_TICK UINT64_MAX
 void hub_on_claim(struct hub *, uint64_t ticket, const Hubbub__V1__SessionMove *, int64_t now_ms);
+/* The tick of that hop was kept; or not, for the session was claimed since: it is not this gateway's any longer. */
+void hub_on_tick(struct hub *, const char *session_id, uint64_t hop, bool kept, int64_t now_ms);
 /* st != ST_OK: not known; it is asked again. */
 void hub_on_confirm(struct hub *, uint64_t ticket, status st, bool ok, int64_t now_ms);
 /* What the bus brought, and what an own call's trailer brought: the same door. */

@@ -293,7 +293,7 @@ static void take_page(struct hub *h, struct members_ask *k, const Hubbub__V1__Se
 void hub_on_members(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__SearchMembersResponse *r,
                     int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_MEMBERS);
     struct ticket *of_roster = t ? NULL : ticket_take(h, ticket, TICKET_ROSTER);
     bool good = (t || of_roster) && cursor_accept(h, st, r ? r->generation : NULL);

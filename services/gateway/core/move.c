@@ -12,8 +12,12 @@
  *
  * After a kill -9 there is nobody to take from. Each session that was sent something is written down once a second, but
  * for its ring; when all gateways answered that they do not have it, the newest such tick that is not past the client's
- * seq is claimed, with a hop of its own. The session goes on from seq: it never has a gap, and what it was sent after
+ * seq is claimed, with a hop of its own. The others are asked once more behind that: who claimed before, and has it by
+ * now, had not when it was asked first. The session goes on from seq: it never has a gap, and what it was sent after
  * the tick it may be sent again.
+ *
+ * A gateway that hung may be given up by the others while it has sessions still. Its ticks are not kept any more when
+ * they were claimed, and by that it knows; a session is resumed and handed over only once its next tick was kept.
  *
  * What cannot be exact is op 9: another database generation, another set of guilds, a guild that was about to be
  * joined, a ring or a catch-up that is too long, a change of the view in the range that is caught up. */
@@ -172,9 +176,11 @@ static enum hub_take take(struct hub *h, const Hubbub__V1__TakeSessionRequest *r
     HASH_FIND_STR(h->by_session_id, r->session_id, x);
     if (!x)
         return find_moved(h, r->session_id) ? HUB_TAKE_MOVED : HUB_TAKE_UNKNOWN;
+    if (move_is_claimed(x) && !x->arrival->asked)
+        return HUB_TAKE_UNKNOWN; /* whose claim is the newest is told by its confirmation */
     if (!is_same_token(x, &r->token_hash))
         return x->arrival ? HUB_TAKE_UNSURE : HUB_TAKE_INVALID;
-    if (x->arrival)
+    if (x->arrival || x->doubtful)
         return HUB_TAKE_UNSURE;
     if (r->seq > x->s || r->seq < 0)
         return HUB_TAKE_FUTURE;
@@ -192,7 +198,7 @@ static enum hub_take take(struct hub *h, const Hubbub__V1__TakeSessionRequest *r
 void hub_take(struct hub *h, const Hubbub__V1__TakeSessionRequest *r, struct arena *a,
               Hubbub__V1__TakeSessionResponse *ret, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     ret->gateway_id = (char *)h->config.gateway_id;
     PB_SET(ret, outcome, r->session_id ? take(h, r, a, ret) : HUB_TAKE_UNKNOWN);
     hub_settle(h);
@@ -225,9 +231,22 @@ static void let_go(struct hub *h, struct session *x)
     session_end(h, x);
 }
 
+static void go_elsewhere(struct hub *h, struct session *x)
+{
+    struct moved *m = find_moved(h, x->id);
+    if (m)
+        drop_moved(h, m);
+    if (x->connection)
+        connection_close(h, x->connection, 4000, "The session was resumed elsewhere");
+    remember_moved(h, x);
+    h->io.presence_moved(h->io.user, x->id);
+    h->stats.moved_out++;
+    let_go(h, x);
+}
+
 bool hub_confirm(struct hub *h, const Hubbub__V1__ConfirmMoveRequest *r, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct session *x = NULL;
     struct moved *m = r->session_id ? find_moved(h, r->session_id) : NULL;
     if (r->session_id)
@@ -236,12 +255,7 @@ bool hub_confirm(struct hub *h, const Hubbub__V1__ConfirmMoveRequest *r, int64_t
         return m && m->hop == r->hop;
     if (x->state != SESSION_FROZEN || x->hop != r->hop)
         return false;
-    if (m)
-        drop_moved(h, m);
-    remember_moved(h, x);
-    h->io.presence_moved(h->io.user, x->id);
-    h->stats.moved_out++;
-    let_go(h, x);
+    go_elsewhere(h, x);
     hub_settle(h);
     return true;
 }
@@ -274,6 +288,7 @@ void move_forget(struct hub *h, struct hub_connection *c)
         r->ticket->resumption = NULL;
     if (r->queued)
         DL_DELETE(h->resumptions, r);
+    memory_free_message(r->claimed);
     free(r->token);
     free(r->session_id);
     free(r);
@@ -398,43 +413,50 @@ static void fold_take(struct hub *h, struct resumption *r, enum hub_take outcome
     }
 }
 
+static void end_resumption(struct hub *h, struct resumption *r, enum hub_take outcome, uint64_t from,
+                           const Hubbub__V1__SessionMove *m)
+{
+    struct hub_connection *c = r->connection;
+    struct session *here;
+    r->ticket = NULL;
+    HASH_FIND_STR(h->by_session_id, r->session_id, here);
+    fold_take(h, r, here ? HUB_TAKE_UNSURE : outcome, from, m);
+    move_forget(h, c);
+}
+
 void hub_on_take(struct hub *h, uint64_t ticket, enum hub_take outcome, uint64_t from, const Hubbub__V1__SessionMove *m,
                  int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_TAKE);
     struct resumption *r = t ? t->resumption : NULL;
     ticket_free(t);
-    bool moved = outcome == HUB_TAKE_MOVED && r;
+    bool moved = outcome == HUB_TAKE_MOVED && r, nobody = moved || outcome == HUB_TAKE_UNKNOWN;
     if (moved && !r->again) {
         r->again = true; /* who has it by now may have been asked before */
         ask_take(h, r);
-    } else if (r && h->io.claim && (moved || outcome == HUB_TAKE_UNKNOWN)) {
+    } else if (r && h->io.claim && nobody && !r->claimed) {
         ask_claim(h, r); /* moved, and nobody has it: whom it went to was killed */
+    } else if (r && nobody && r->claimed) {
+        end_resumption(h, r, HUB_TAKE_TAKEN, HUB_FROM_TICK, r->claimed);
     } else if (r) {
-        r->ticket = NULL;
-        struct hub_connection *c = r->connection;
-        struct session *here;
-        HASH_FIND_STR(h->by_session_id, r->session_id, here);
-        fold_take(h, r, here ? HUB_TAKE_UNSURE : outcome, from, m);
-        move_forget(h, c);
+        end_resumption(h, r, outcome, from, m);
     }
     hub_settle(h);
 }
 
 void hub_on_claim(struct hub *h, uint64_t ticket, const Hubbub__V1__SessionMove *m, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_CLAIM);
     struct resumption *r = t ? t->resumption : NULL;
     ticket_free(t);
-    if (r) {
-        struct hub_connection *c = r->connection;
-        struct session *here;
-        r->ticket = NULL;
-        HASH_FIND_STR(h->by_session_id, r->session_id, here);
-        fold_take(h, r, here ? HUB_TAKE_UNSURE : m ? HUB_TAKE_TAKEN : HUB_TAKE_UNKNOWN, HUB_FROM_TICK, m);
-        move_forget(h, c);
+    if (r && m && h->io.take) {
+        r->claimed = memory_copy_message(m);
+        r->again = true;
+        ask_take(h, r);
+    } else if (r) {
+        end_resumption(h, r, m ? HUB_TAKE_TAKEN : HUB_TAKE_UNKNOWN, HUB_FROM_TICK, m);
     }
     hub_settle(h);
 }
@@ -452,7 +474,15 @@ static bool is_settled(const struct session *x)
 static bool is_tick_due(const struct hub *h, const struct session *x)
 {
     return x->state == SESSION_OPEN && !x->arrival && x->tick_phase == h->phase &&
-           (!x->ticked_at || x->s != x->ticked_s || h->now - x->ticked_at >= TICK_REFRESH_MS) && is_settled(x);
+           (!x->ticked_at || x->doubtful || x->s != x->ticked_s || h->now - x->ticked_at >= TICK_REFRESH_MS) &&
+           is_settled(x);
+}
+
+void moves_doubt(struct hub *h)
+{
+    struct session *x;
+    DL_FOREACH(h->sessions, x)
+    x->doubtful = h->io.claim;
 }
 
 void moves_tick(struct hub *h)
@@ -473,6 +503,19 @@ void moves_tick(struct hub *h)
         x->ticked_s = x->s;
         x->ticked_at = h->now;
     }
+}
+
+void hub_on_tick(struct hub *h, const char *session_id, uint64_t hop, bool kept, int64_t now_ms)
+{
+    hub_wake(h, now_ms);
+    struct session *x;
+    HASH_FIND_STR(h->by_session_id, session_id, x);
+    if (x && x->state == SESSION_OPEN && !x->arrival && x->hop == hop) {
+        x->doubtful = false;
+        if (!kept)
+            go_elsewhere(h, x);
+    }
+    hub_settle(h);
 }
 
 bool move_is_claimed(const struct session *x)
@@ -652,7 +695,7 @@ void moves_settle(struct hub *h)
 
 void hub_on_confirm(struct hub *h, uint64_t ticket, status st, bool ok, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_CONFIRM);
     struct session *x = t ? t->session : NULL;
     ticket_free(t);

@@ -531,6 +531,64 @@ START_TEST(two_claims_and_only_the_newest_is_confirmed)
 }
 END_TEST
 
+/* Who was asked before it had the session has it by the time of the claim. */
+START_TEST(a_late_claim_finds_who_claimed_before)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_run(w, 1500);
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    w->quiet = true;
+    struct fake_client *b = resume_at(1, a, a->seq), *c = resume_at(2, a, a->seq); /* the first socket hangs */
+    while (fake_find(w, QUESTION_TAKE) && !fake_find(w, QUESTION_CLAIM))
+        ck_assert(fake_answer(w, QUESTION_TAKE));
+    ck_assert(fake_answer(w, QUESTION_TAKE)); /* both are told that nobody has it */
+    answer_only(1, 100);
+    expect_resumed(b, a->seq);
+    fake_message(w, 0, 0, 1);
+    w->quiet = false;
+    fake_run(w, 1000);
+    ck_assert_uint_eq(fake_count(c, "RESUMED"), 2); /* that of the first socket was not seen */
+    ck_assert_uint_eq(b->close_code, 4000);
+    ck_assert_uint_eq(stats_of(1).sessions, 0);
+    ck_assert_uint_eq(stats_of(2).claimed, 0);
+    ck_assert_uint_eq(fake_count(c, "MESSAGE_CREATE"), 1);
+}
+END_TEST
+
+START_TEST(a_gateway_that_hung_has_no_say_in_what_was_claimed)
+{
+    struct fake_client *a = fake_open(w, 0), *kept = fake_open(w, 1);
+    fake_run(w, 1500);
+    fake_use(w, 1);
+    fake_hang(w, 0, true);
+    struct fake_client *early = resume_at(1, a, a->seq);
+    fake_run(w, 1000);
+    ck_assert_uint_eq(early->close_code, 4000); /* it may be there */
+    fake_run(w, FAKE_GONE_MS);
+    struct fake_client *b = resume_at(1, a, a->seq);
+    fake_run(w, 1000);
+    expect_resumed(b, a->seq);
+    fake_message(w, 0, 0, 1);
+    fake_run(w, 50);
+    ck_assert_uint_eq(fake_count(b, "MESSAGE_CREATE"), 1);
+    w->quiet = true;
+    fake_hang(w, 0, false);
+    fake_tick(w, 10);
+    struct fake_client *there = resume_at(0, a, a->seq), *elsewhere = resume_at(2, b, b->seq);
+    ck_assert_uint_eq(there->close_code, 4000); /* before its tick was refused */
+    w->quiet = false;
+    fake_run(w, 3000);
+    ck_assert_uint_eq(fake_count(elsewhere, "RESUMED"), 1);
+    ck_assert_uint_eq(fake_count(elsewhere, "MESSAGE_CREATE"), 0); /* it had it */
+    ck_assert_uint_eq(stats_of(0).sessions, 1);
+    ck_assert_uint_eq(kept->close_code, 0);
+    struct fake_client *again = resume_at(0, kept, kept->seq);
+    fake_run(w, 50);
+    expect_resumed(again, kept->seq);
+}
+END_TEST
+
 START_TEST(a_tick_is_for_its_own_user_and_ends_with_the_session)
 {
     struct fake_client *a = fake_open(w, 0), *ended = fake_open(w, 0);
@@ -616,6 +674,8 @@ int main(void)
         a_session_that_moved_outlives_the_one_it_moved_to,
         a_client_that_was_behind_goes_on_from_an_older_tick,
         two_claims_and_only_the_newest_is_confirmed,
+        a_late_claim_finds_who_claimed_before,
+        a_gateway_that_hung_has_no_say_in_what_was_claimed,
         a_tick_is_for_its_own_user_and_ends_with_the_session,
         a_guild_that_was_left_and_joined_after_the_tick_makes_it_start_afresh,
         a_dead_owner_has_nothing,

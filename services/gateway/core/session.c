@@ -349,7 +349,7 @@ void session_end(struct hub *h, struct session *x)
     voice_forget(h, x);
     if (x->presence_shown)
         show_presence(h, x, true);
-    if (x->ticked_at)
+    if (x->ticked_at && !x->doubtful)
         h->io.tick_drop(h->io.user, x->id);
     session_set_state(h, x, SESSION_ENDED);
 }
@@ -677,7 +677,7 @@ static bool is_refusal(status st)
 
 bool hub_on_open(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__OpenSessionResponse *r, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_OPEN);
     struct session *x = t ? t->session : NULL;
     if (x && is_refusal(st)) {
@@ -871,7 +871,7 @@ void session_reconcile(struct hub *h, struct session *x, struct scope *s)
 
 void hub_on_member(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__GetMemberResponse *r, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_MEMBER);
     bool good = t && cursor_accept(h, st, r ? r->generation : NULL);
     struct user *u = t ? user_find(h, t->user_id) : NULL;
@@ -956,7 +956,7 @@ void session_resume(struct hub *h, struct hub_connection *c, const Hubbub__V1__R
         connection_close(h, c, 4007, "Invalid seq");
         return;
     }
-    if (x->arrival) { /* it is just moving in, for another socket */
+    if (x->arrival || x->doubtful) { /* it is just moving in, for another socket; or it may be another's by now */
         connection_close(h, c, 4000, "Try again later");
         return;
     }

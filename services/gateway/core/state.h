@@ -59,6 +59,7 @@ enum {
     TAKES_MAX = 64,          /* questions to other gateways in flight; more RESUMEs wait */
     TICK_PHASES = 10,        /* a session is ticked in every tenth of hub.c's slow checks: once a second */
     TICK_REFRESH_MS = 60000, /* also when nothing was sent: a tick does not last for ever */
+    HUNG_MS = 5000,          /* not called for so long: the others may have given this gateway up (PEERS_GONE_MS) */
     SNAPSHOT_USERS_MAX = 1000,
     TOKEN_BYTES_MAX = 256,
     RECONNECT_GRACE_MS = 5000,
@@ -239,7 +240,8 @@ struct resumption {
     char *token, *session_id;
     int64_t seq, since;
     bool again;
-    bool queued; /* on hub.resumptions: nobody was asked yet */
+    Hubbub__V1__SessionMove *claimed; /* its tick is this gateway's, unless somebody has the session after all */
+    bool queued;                      /* on hub.resumptions: nobody was asked yet */
     struct resumption *prev, *next;
 };
 
@@ -270,6 +272,7 @@ struct session {
     Hubbub__V1__SessionMove *move;
     struct arrival *arrival;     /* moving in: move.c's */
     int64_t ticked_s, ticked_at; /* of the last tick; ticked_at 0: none was written */
+    bool doubtful;               /* it may have been claimed while this gateway hung: the next tick tells */
     uint8_t tick_phase;
     unsigned n_members_asks, n_watched;
     uint64_t *friends; /* of a person */
@@ -339,6 +342,7 @@ struct hub {
 
     bool draining;
     int64_t voices_keep_at;
+    int64_t ticked_at;
     int64_t slow_at; /* when connections, sessions and idle scopes are looked over again */
     struct hub_payload *hello, *beat_ack, *invalid, *reconnect;
 };
@@ -348,6 +352,8 @@ struct ticket *ticket_create(struct hub *, enum ticket_kind);
 /* The ticket of an answer, out of the table; ticket_free() it. NULL: not asked by this hub. */
 struct ticket *ticket_take(struct hub *, uint64_t id, enum ticket_kind);
 void ticket_free(struct ticket *);
+/* The first thing of every turn. */
+void hub_wake(struct hub *, int64_t now_ms);
 /* The last thing of every turn. */
 void hub_settle(struct hub *);
 /* 0 .. n-1 */
@@ -437,6 +443,8 @@ void moves_tick(struct hub *);
 /* Whether it goes on from a tick: what came after that may come again. */
 bool move_is_claimed(const struct session *);
 void moves_clear(struct hub *);
+/* Nothing was heard of this gateway for HUNG_MS. */
+void moves_doubt(struct hub *);
 
 /* cursor.c */
 struct scope *scope_find(const struct hub *, uint64_t scope_id);

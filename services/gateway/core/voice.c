@@ -164,7 +164,7 @@ void voice_request(struct hub *h, struct session *x, const Hubbub__V1__VoiceStat
 
 void hub_on_voice(struct hub *h, uint64_t ticket, status st, int64_t now_ms)
 {
-    h->now = now_ms;
+    hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_VOICE);
     struct voice_wish *w = t ? t->voice_wish : NULL;
     if (w) {

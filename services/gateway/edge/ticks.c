@@ -87,8 +87,26 @@ static void run(struct ticks *t, const char *session_id, int what, int64_t token
     bus_command_run_text(t->redis, keys, 1, numbers, sizeof numbers / sizeof *numbers, text, done, user);
 }
 
+static void on_dropped(void *user, status st, const int64_t *numbers, unsigned n)
+{
+}
+
+/* A tick that is being written. */
+struct writing {
+    struct ticks *ticks;
+    uint64_t hop;
+    char session_id[];
+};
+
 static void on_written(void *user, status st, const int64_t *numbers, unsigned n)
 {
+    struct writing *w = user;
+    struct edge *e = w->ticks->edge;
+    if (st == ST_OK && n == 1) {
+        hub_on_tick(e->hub, w->session_id, w->hop, numbers[0] == 1, clock_mono_ms());
+        edge_touch(e);
+    }
+    free(w);
 }
 
 void ticks_put(struct ticks *t, const Hubbub__V1__SessionMove *m, const uint8_t token_hash[HASH_BYTES])
@@ -98,18 +116,21 @@ void ticks_put(struct ticks *t, const Hubbub__V1__SessionMove *m, const uint8_t 
     size_t n = hubbub__v1__session_move__get_packed_size(m);
     size_t size = sodium_base64_encoded_len(n, sodium_base64_VARIANT_ORIGINAL);
     uint8_t *bytes = malloc(n + size);
-    if (!bytes)
+    struct writing *w = malloc(sizeof *w + strlen(m->session_id) + 1);
+    if (!bytes || !w)
         log_fatal("out of memory");
+    *w = (struct writing){t, m->hop};
+    memcpy(w->session_id, m->session_id, strlen(m->session_id) + 1);
     char *text = (char *)bytes + n;
     hubbub__v1__session_move__pack(m, bytes);
     sodium_bin2base64(text, size, bytes, n, sodium_base64_VARIANT_ORIGINAL);
-    run(t, m->session_id, PUT, number_of(token_hash), m->hop, m->s, text, on_written, NULL);
+    run(t, m->session_id, PUT, number_of(token_hash), m->hop, m->s, text, on_written, w);
     free(bytes);
 }
 
 void ticks_drop(struct ticks *t, const char *session_id)
 {
-    run(t, session_id, DROP, 0, 0, 0, NULL, on_written, NULL);
+    run(t, session_id, DROP, 0, 0, 0, NULL, on_dropped, NULL);
 }
 
 /* ---- Claiming ---------------------------------------------------------------------------------------------------- */
