@@ -171,7 +171,8 @@ void hub_on_take(struct hub *, uint64_t ticket, enum hub_take, uint64_t from, co
 /* The answer to io.claim; NULL: there is none. */
 #define HUB_FROM_TICK UINT64_MAX
 void hub_on_claim(struct hub *, uint64_t ticket, const Hubbub__V1__SessionMove *, int64_t now_ms);
-/* The tick of that hop was kept; or not, for the session was claimed since: it is not this gateway's any longer. */
+/* The tick of that hop was kept; or not, for the session was claimed since: when this gateway hung meanwhile, it is not
+ * its own any longer. */
 void hub_on_tick(struct hub *, const char *session_id, uint64_t hop, bool kept, int64_t now_ms);
 /* st != ST_OK: not known; it is asked again. */
 void hub_on_confirm(struct hub *, uint64_t ticket, status st, bool ok, int64_t now_ms);

@@ -511,9 +511,9 @@ void hub_on_tick(struct hub *h, const char *session_id, uint64_t hop, bool kept,
     struct session *x;
     HASH_FIND_STR(h->by_session_id, session_id, x);
     if (x && x->state == SESSION_OPEN && !x->arrival && x->hop == hop) {
-        x->doubtful = false;
-        if (!kept)
+        if (x->doubtful && !kept) /* else it is a claim that came to nothing */
             go_elsewhere(h, x);
+        x->doubtful = false;
     }
     hub_settle(h);
 }
