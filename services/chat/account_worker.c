@@ -3,6 +3,7 @@
 #include "lib/base/log.h"
 #include "services/chat/account_end.h"
 #include "services/chat/export.h"
+#include "services/chat/second_factor.h"
 #include <stdlib.h>
 
 enum { ROUND_MS = 30000, TIMEOUT_MS = 30000 };
@@ -21,7 +22,8 @@ static status finish_deletion(struct call *c, bool *ret_more)
 }
 
 /* Each does a piece of its work; *ret_more: there was one. What fails waits for the next round. */
-static status (*const kinds[])(struct call *, bool *ret_more) = {finish_deletion, export_step};
+static status (*const kinds[])(struct call *, bool *ret_more) = {finish_deletion, export_step,
+                                                             second_factor_seal_some};
 
 static void work(struct account_worker *w, size_t kind)
 {

@@ -1,4 +1,4 @@
-/* account_worker.h - the thread that finishes what deleting an account left undone, and writes exports: at its start,
+/* account_worker.h - the thread that finishes what deleting an account left undone, writes exports, and seals secrets that lie open: at its start,
  * when it is woken, and each half minute what other processes left. Any number of chat processes may run one: every step can be
  * repeated. */
 #pragma once

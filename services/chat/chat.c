@@ -1,4 +1,5 @@
 #include "services/chat/chat.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/chat/account_worker.h"
 #include "services/chat/crosspost_worker.h"
@@ -13,6 +14,7 @@ struct chat *chat_create(const struct chat_config *config)
     if (!chat)
         log_fatal("no memory for the service");
     chat->config = *config;
+    chat->started_ms = clock_mono_ms();
     chat->db = db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS +
                                                         6); /* migrations, janitor, search, crossposts, mailer, accounts */
     chat->bus = config->bus_urls ? bus_publisher_create(config->bus_urls) : NULL;

@@ -18,6 +18,8 @@ struct chat_config {
     enum registration registration;
     int minimum_age; /* years; 0: not asked */
     struct mail_config mail;
+    const uint8_t *seal_key; /* SEAL_KEY_N bytes; NULL: nothing is sealed */
+    int64_t seal_after_ms;   /* from the start: second_factor.h */
 };
 struct chat {
     struct chat_config config;
@@ -28,6 +30,7 @@ struct chat {
     _Atomic(struct account_worker *) accounts;       /* as the next */
     _Atomic(struct crosspost_worker *) crossposts;   /* main's; NULL until the schema is there, and in tests */
     _Atomic int64_t voices_kept_ms, voices_since_ms; /* voices_keep: the last one, and the first one without a pause */
+    int64_t started_ms; /* on clock_mono_ms() */
     atomic_bool open; /* the schema is there; until then every call is answered ST_UNAVAILABLE */
 };
 /* Never fails for an absent PostgreSQL or Redis. The strings of the config must outlive it. bus_urls NULL: no bus. */

@@ -15,6 +15,7 @@
 #include "services/chat/janitor.h"
 #include "services/chat/mailer.h"
 #include "services/chat/migrate.h"
+#include "services/chat/seal.h"
 #include "services/chat/search_index.h"
 #include <pthread.h>
 #include <signal.h>
@@ -30,8 +31,10 @@ enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2, SEARCH_WORKE
 static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *bus_urls, *public_url,
     *database_url, *registration, *mail_tls;
 static struct mail_config mail;
-static int64_t minimum_age, workers;
+static const char *seal_key;
+static int64_t minimum_age, workers, seal_after_s;
 static bool migrate;
+static uint8_t sealing[SEAL_KEY_N]; /* seal_key, read */
 
 static const struct config_option options[] = {
     {"HUBBUB_RPC_LISTEN", CONFIG_STRING, &listen_address, "unix:run/chat-1.sock",
@@ -66,6 +69,11 @@ static const struct config_option options[] = {
      .doc = "encryption on smtp:// (STARTTLS)"},
     {"HUBBUB_SMTP_CA", CONFIG_STRING, &mail.ca, "",
      .doc = "a PEM file of certificates that the mail server is known by; empty: the system's"},
+    {"HUBBUB_SEAL_KEY", CONFIG_STRING, &seal_key, "",
+     .doc = "64 hexadecimal digits that the secrets of authenticators are encrypted by in the database, the same for all chats; empty: they lie open",
+     .secret = true},
+    {"HUBBUB_SEAL_AFTER_S", CONFIG_INT, &seal_after_s, "3600", 0, INT64_C(1) << 31,
+     .doc = "from when on after its start a chat encrypts them, s: by then no older version runs beside it"},
     {"HUBBUB_CHAT_WORKERS", CONFIG_INT, &workers, "16", 1, 256,
      .doc = "threads for ordinary calls; each may hold a database connection"},
 };
@@ -259,6 +267,10 @@ static void load(int argc, char **argv, bool *ret_check_mail)
         fprintf(stderr, "chat: %s\n", wrong);
         exit(2);
     }
+    if (*seal_key && !seal_read_key(seal_key, sealing)) {
+        fprintf(stderr, "chat: HUBBUB_SEAL_KEY: 64 hexadecimal digits, or nothing\n");
+        exit(2);
+    }
     if (check_config)
         config_load("chat", argc, argv, tables, TABLES);
 }
@@ -285,6 +297,8 @@ int main(int argc, char **argv)
         .registration = registration_of(registration),
         .minimum_age = (int)minimum_age,
         .mail = mail,
+        .seal_key = *seal_key ? sealing : NULL,
+        .seal_after_ms = seal_after_s * 1000,
     };
     static struct process process;
     process.chat = chat_create(&config);

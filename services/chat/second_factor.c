@@ -1,8 +1,10 @@
 #include "services/chat/second_factor.h"
 #include "lib/base/clock.h"
 #include "lib/base/metric.h"
+#include "services/chat/chat.h"
 #include "services/chat/credentials.h"
 #include "services/chat/rows.h"
+#include "services/chat/seal.h"
 #include "services/chat/totp.h"
 #include <inttypes.h>
 #include <sodium.h>
@@ -63,15 +65,15 @@ status second_factor_prepare(struct call *c, uint64_t user_id, const char *code,
 }
 
 /* What of the row the check needs: columns of its statement. */
-enum { SECRET, LAST_STEP, FAILURES, LEFT_MS };
+enum { SECRET, LAST_STEP, FAILURES, LEFT_MS, SEALED };
 
 static status load(struct call *c, struct change *ch, uint64_t user_id, struct db_rows **ret)
 {
     status st = change_query(ch, ret,
                              "SELECT secret, last_step, CASE WHEN failures_at + make_interval(secs => $2) > "
                              "clock_timestamp() THEN failures ELSE 0 END, " ROWS_MS(
-                                 "failures_at") " + $2 * 1000 - " ROWS_MS("clock_timestamp()") " FROM totp WHERE "
-                                                                                               "user_id = $1",
+                                 "failures_at") " + $2 * 1000 - " ROWS_MS("clock_timestamp()") ", sealed FROM totp "
+                                                                                               "WHERE user_id = $1",
                              DB_ID(user_id), DB_I64(SECOND_FACTOR_WINDOW_S));
     return st == ST_OK && !db_count(*ret) ? not_enrolled(c, user_id) : st;
 }
@@ -94,13 +96,30 @@ static status spend_recovery(struct change *ch, uint64_t user_id, const struct s
     return st;
 }
 
-static status spend_step(struct change *ch, uint64_t user_id, const struct second_factor_claim *claim,
+/* Of rows that are not sealed yet, as it is. */
+static status read_secret(struct call *c, uint64_t user_id, const struct db_rows *row, const uint8_t **ret,
+                          size_t *ret_n)
+{
+    const uint8_t *key = chat_of(c)->config.seal_key;
+    size_t n;
+    *ret = db_bytes(row, 0, SECRET, ret_n);
+    if (db_is_null(row, 0, SEALED))
+        return ST_OK;
+    const uint8_t *sealed = db_bytes(row, 0, SEALED, &n);
+    *ret = key ? seal_open(call_arena(c), key, user_id, sealed, n, ret_n) : NULL;
+    return *ret ? ST_OK : call_fail(c, ST_INTERNAL, "the secret of user %" PRIu64 " opens by another HUBBUB_SEAL_KEY", user_id);
+}
+
+static status spend_step(struct call *c, struct change *ch, uint64_t user_id, const struct second_factor_claim *claim,
                          const struct db_rows *row, bool *ret)
 {
     size_t n;
     int64_t step;
     struct db_rows *rows;
-    const uint8_t *secret = db_bytes(row, 0, SECRET, &n);
+    const uint8_t *secret;
+    status st = read_secret(c, user_id, row, &secret, &n);
+    if (st != ST_OK)
+        return st;
     *ret = totp_match(secret, n, claim->code, clock_wall_ms() / 1000, &step) && step > db_i64(row, 0, LAST_STEP);
     return *ret ? change_query(ch, &rows, "UPDATE totp SET last_step = $2 WHERE user_id = $1", DB_ID(user_id),
                                DB_I64(step))
@@ -139,7 +158,7 @@ status second_factor_require(struct call *c, struct change *ch, uint64_t user_id
     int64_t failures = db_i64(row, 0, FAILURES);
     if (failures >= SECOND_FACTOR_FAILURES)
         return locked(c, row);
-    st = claim->recovery ? spend_recovery(ch, user_id, claim, &good) : spend_step(ch, user_id, claim, row, &good);
+    st = claim->recovery ? spend_recovery(ch, user_id, claim, &good) : spend_step(c, ch, user_id, claim, row, &good);
     if (st != ST_OK)
         return st;
     return good ? forgive(ch, user_id) : count_wrong(c, ch, user_id, failures == 0);
@@ -205,10 +224,15 @@ status second_factor_enrol(struct call *c, struct change *ch, uint64_t user_id, 
                            int64_t step, const struct recovery_codes *codes)
 {
     struct db_rows *rows;
+    size_t n_sealed = 0;
+    const uint8_t *sealed = second_factor_seals(chat_of(c)) ? seal_close(call_arena(c), chat_of(c)->config.seal_key,
+                                                                         user_id, secret, n, &n_sealed)
+                                                            : NULL;
     status st = change_query(ch, &rows,
-                             "INSERT INTO totp (user_id, secret, last_step, salt) VALUES ($1, $2, $3, $4) ON CONFLICT "
-                             "DO NOTHING",
-                             DB_ID(user_id), DB_BYTES(secret, n), DB_I64(step), DB_BYTES(codes->salt, RECOVERY_SALT_N));
+                             "INSERT INTO totp (user_id, secret, last_step, salt, sealed) VALUES ($1, $2, $3, $4, $5) "
+                             "ON CONFLICT DO NOTHING",
+                             DB_ID(user_id), DB_BYTES(secret, sealed ? 0 : n), DB_I64(step),
+                             DB_BYTES(codes->salt, RECOVERY_SALT_N), sealed ? DB_BYTES(sealed, n_sealed) : DB_NULL);
     if (st == ST_OK && !db_affected(rows))
         st = call_fail(c, ST_MFA_ENROLLED, "user %" PRIu64 " has one", user_id);
     if (st == ST_OK)
@@ -223,4 +247,43 @@ status second_factor_drop(struct call *c, struct change *ch, uint64_t user_id)
     if (st == ST_OK && !db_affected(rows))
         st = not_enrolled(c, user_id);
     return st == ST_OK ? mark(c, ch, user_id, false) : st;
+}
+
+/* ---- Sealing what lies open ---------------------------------------------------------------------------------------- */
+
+enum { SEAL_AT_ONCE = 100 };
+
+bool second_factor_seals(const struct chat *chat)
+{
+    return chat->config.seal_key && clock_mono_ms() - chat->started_ms >= chat->config.seal_after_ms;
+}
+
+static status seal_row(struct call *c, struct change *ch, const struct db_rows *rows, unsigned row)
+{
+    struct db_rows *none;
+    size_t n, n_sealed;
+    const uint64_t user = db_u64(rows, row, 0);
+    const uint8_t *secret = db_bytes(rows, row, 1, &n);
+    const uint8_t *sealed = seal_close(call_arena(c), chat_of(c)->config.seal_key, user, secret, n, &n_sealed);
+    return change_query(ch, &none, "UPDATE totp SET sealed = $2, secret = '' WHERE user_id = $1", DB_ID(user),
+                        DB_BYTES(sealed, n_sealed));
+}
+
+status second_factor_seal_some(struct call *c, bool *ret_more)
+{
+    CHANGE_OWNED struct change *ch = NULL;
+    struct db_rows *rows;
+    *ret_more = false;
+    if (!second_factor_seals(chat_of(c)))
+        return ST_OK;
+    status st = change_begin(c, NULL, 0, ST_INTERNAL, &ch);
+    if (st == ST_OK)
+        st = change_query(ch, &rows,
+                          "SELECT user_id, secret FROM totp WHERE sealed IS NULL LIMIT $1 FOR UPDATE SKIP LOCKED",
+                          DB_I64(SEAL_AT_ONCE));
+    for (unsigned i = 0; st == ST_OK && i < db_count(rows); i++)
+        st = seal_row(c, ch, rows, i);
+    if (st == ST_OK)
+        *ret_more = db_count(rows) == SEAL_AT_ONCE;
+    return st == ST_OK ? change_commit(ch) : st;
 }

@@ -42,3 +42,10 @@ status second_factor_enrol(struct call *, struct change *, uint64_t user_id, con
                            int64_t step, const struct recovery_codes *) MUST_CHECK;
 /* ST_MFA_NOT_ENROLLED when there is none. Both tell the user's own sessions (USER_UPDATE). */
 status second_factor_drop(struct call *, struct change *, uint64_t user_id) MUST_CHECK;
+
+/* The authenticators' secrets are sealed (seal.h) when there is a key, but not before seal_after_ms from the process's
+ * start: a chat of an older version that runs beside it in a rolling restart reads only open ones. */
+struct chat;
+bool second_factor_seals(const struct chat *);
+/* Seals up to a hundred that lie open. *ret_more: there may be more. */
+status second_factor_seal_some(struct call *, bool *ret_more) MUST_CHECK;

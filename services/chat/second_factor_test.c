@@ -2,6 +2,7 @@
 #include "lib/base/clock.h"
 #include "services/chat/second_factor.h"
 #include "services/chat/testing/world.h"
+#include "services/chat/seal.h"
 #include "services/chat/totp.h"
 #include <check.h>
 #include <liboath/oath.h>
@@ -172,6 +173,59 @@ START_TEST(test_tickets_end)
 }
 END_TEST
 
+static int64_t count_sealed(void)
+{
+    return world_number("SELECT count(*) FROM totp WHERE user_id = $1 AND $2 = 0::bigint AND sealed IS NOT NULL AND "
+                        "secret = ''",
+                        anna, 0);
+}
+
+static status finish_by_code(void)
+{
+    char code[7];
+    world_number("UPDATE totp SET failures = 0, last_step = 0 WHERE user_id = $1 AND $2 = 0::bigint RETURNING 1", anna,
+                 0);
+    code_at(clock_wall_ms() / 1000, code);
+    return finish(ticket(), code);
+}
+
+START_TEST(test_secret_is_sealed)
+{
+    static const uint8_t key[SEAL_KEY_N] = {1}, other[SEAL_KEY_N] = {2};
+    world->config.seal_key = key;
+    enrol();
+    ck_assert_int_eq(count_sealed(), 1);
+    ck_assert_int_eq(finish_by_code(), ST_OK);
+    world->config.seal_key = other;
+    ck_assert_int_eq(finish_by_code(), ST_INTERNAL);
+    world->config.seal_key = NULL;
+    ck_assert_int_eq(finish_by_code(), ST_INTERNAL);
+    ck_assert_int_eq(finish(ticket(), recovery), ST_OK);
+}
+END_TEST
+
+START_TEST(test_what_lies_open_is_sealed_in_time)
+{
+    static const uint8_t key[SEAL_KEY_N] = {1};
+    bool more;
+    world->config.seal_key = NULL;
+    enrol();
+    ck_assert_int_eq(second_factor_seal_some(world_call(0, false), &more), ST_OK);
+    ck_assert_int_eq(count_sealed(), 0);
+    world->config.seal_key = key;
+    world->config.seal_after_ms = 3600 * 1000; /* an older version may still be there */
+    ck_assert_int_eq(second_factor_seal_some(world_call(0, false), &more), ST_OK);
+    ck_assert_int_eq(count_sealed(), 0);
+    ck_assert_int_eq(finish_by_code(), ST_OK);
+    world->config.seal_after_ms = 0;
+    ck_assert_int_eq(second_factor_seal_some(world_call(0, false), &more), ST_OK);
+    ck_assert(!more);
+    ck_assert_int_eq(count_sealed(), 1);
+    ck_assert_int_eq(finish_by_code(), ST_OK);
+    world->config.seal_key = NULL;
+}
+END_TEST
+
 int main(void)
 {
     const struct world_test tests[] = {
@@ -179,6 +233,8 @@ int main(void)
         {"counts once", test_counts_once},
         {"guesses", test_guesses_are_counted_whoever_comes_at_once},
         {"tickets", test_tickets_end},
+        {"sealed", test_secret_is_sealed},
+        {"sealed in time", test_what_lies_open_is_sealed_in_time},
     };
     return world_run("second factor", tests, sizeof tests / sizeof *tests);
 }

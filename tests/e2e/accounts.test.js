@@ -8,7 +8,7 @@ import { Client, PASSWORD, totp, unique, until, withHubbub } from './harness.js'
 import { Post } from './post.js';
 
 const post = await Post.start();
-const up = withHubbub({ before, after }, { chats: 2, env: post.env() });
+const up = withHubbub({ before, after }, { chats: 2, env: { ...post.env(), HUBBUB_SEAL_AFTER_S: '0' } });
 after(() => post.close());
 const code = (answer) => [answer.status, answer.body?.code];
 const login = (who, password = PASSWORD) => up.hub.request('POST', '/auth/login', { body: { login: who.username, password } });
@@ -36,6 +36,7 @@ describe('the second factor', () => {
             assert.match(c.code, /^[a-z0-9]{8}$/);
             assert.deepEqual([c.user_id, c.consumed], [anna.id, false]);
         }
+        assert.equal(up.hub.psql(`SELECT length(secret), length(sealed) FROM totp WHERE user_id = ${anna.id}`), '0|61', 'encrypted');
         assert.equal((await socket.event('USER_UPDATE')).d.mfa_enabled, true);
         assert.equal(await socket.closeCodeWithin(), 4004);
         assert.equal((await anna.request('GET', '/users/@me', { token: old })).status, 401);

@@ -163,33 +163,39 @@ static void create_folder(const char *path, mode_t mode)
         give_up(1, "cannot make %s: %s", path, strerror(errno));
 }
 
-bool instance_read_secret(struct instance *in)
+/* hex: of INSTANCE_SECRET_HEX + 1 bytes. */
+static bool read_hex(const struct instance *in, const char *name, char *hex)
 {
-    char *path = instance_path(in, "secret");
+    char *path = instance_path(in, "%s", name);
     FILE *f = fopen(path, "re");
     free(path);
     if (!f)
         return false;
-    size_t n = fread(in->secret, 1, INSTANCE_SECRET_HEX, f);
+    size_t n = fread(hex, 1, INSTANCE_SECRET_HEX, f);
     fclose(f);
-    in->secret[n] = '\0';
+    hex[n] = '\0';
     errno = EINVAL;
     return n == INSTANCE_SECRET_HEX;
 }
 
-static void create_secret(struct instance *in)
+static void create_hex(const struct instance *in, const char *name, char *hex)
 {
     unsigned char bytes[INSTANCE_SECRET_HEX / 2];
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
         give_up(1, "no randomness: %s", strerror(errno));
     for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(in->secret + 2 * i, 3, "%02x", bytes[i]);
-    char *path = instance_path(in, "secret"), *new_path = instance_path(in, "secret.new");
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    char *path = instance_path(in, "%s", name), *new_path = instance_path(in, "%s.new", name);
     int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || dprintf(fd, "%s\n", in->secret) < 0 || close(fd) < 0 || rename(new_path, path) < 0)
+    if (fd < 0 || dprintf(fd, "%s\n", hex) < 0 || close(fd) < 0 || rename(new_path, path) < 0)
         give_up(1, "cannot write %s: %s", path, strerror(errno));
     free(path);
     free(new_path);
+}
+
+bool instance_read_secret(struct instance *in)
+{
+    return read_hex(in, "secret", in->secret);
 }
 
 void instance_create_folders(struct instance *in)
@@ -206,7 +212,9 @@ void instance_create_folders(struct instance *in)
         free(path);
     }
     if (!instance_read_secret(in))
-        create_secret(in);
+        create_hex(in, "secret", in->secret);
+    if (!read_hex(in, "seal-key", in->seal_key))
+        create_hex(in, "seal-key", in->seal_key);
 }
 
 bool instance_lock(const struct instance *in, int *ret_pid)

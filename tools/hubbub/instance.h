@@ -2,6 +2,7 @@
  *
  *   $HUBBUB_DATA/lock      held (flock) by the `hubbub up` that runs on it; holds its pid
  *   $HUBBUB_DATA/secret    what the services prove themselves to each other with; 0600
+ *   $HUBBUB_DATA/seal-key  what the secrets of authenticators are encrypted by in PostgreSQL; 0600
  *   $HUBBUB_DATA/run/      NAME-N.pid of every process, NAME-N.sock of the services' gRPC, redis.sock
  *   $HUBBUB_DATA/log/      NAME-N.log, NAME-N.log.1 ... of every process
  *   $HUBBUB_DATA/postgres/ cluster/ and socket/ of the private PostgreSQL
@@ -26,6 +27,7 @@ struct instance {
     char host[256];           /* of listen */
     int port;                 /* of listen */
     char secret[INSTANCE_SECRET_HEX + 1];
+    char seal_key[INSTANCE_SECRET_HEX + 1]; /* "" in commands: `up` alone needs it */
 };
 
 /* config_load() of the options of `hubbub`: for --help and the docs. */
@@ -33,7 +35,7 @@ void instance_load_options(const char *program, int argc, char **argv);
 
 /* Reads the environment into *ret. Ends the process with one line when a value is wrong. */
 void instance_load(struct instance *ret);
-/* Makes $HUBBUB_DATA and its folders, and the secret when there is none. Ends the process with one line when it cannot. */
+/* Makes $HUBBUB_DATA and its folders, and the two secrets when they are not there. Ends the process with one line when it cannot. */
 void instance_create_folders(struct instance *);
 /* Reads the secret of an instance that is there. false when there is none (errno says why). */
 bool instance_read_secret(struct instance *) MUST_CHECK;

@@ -100,7 +100,9 @@ static struct env service_env(const struct instance *in, const struct env *commo
     env_set(&e, "HUBBUB_RPC_LISTEN", values[0]);
     env_set(&e, "HUBBUB_ADMIN_LISTEN", values[1]);
     if (strcmp(k->name, "chat")) /* the only owner of PostgreSQL */
-        env_unset(&e, "HUBBUB_DATABASE_URL"), env_unset(&e, "HUBBUB_SMTP_PASSWORD");
+        env_unset(&e, "HUBBUB_DATABASE_URL"), env_unset(&e, "HUBBUB_SMTP_PASSWORD"), env_unset(&e, "HUBBUB_SEAL_KEY");
+    else if (*in->seal_key && !getenv("HUBBUB_SEAL_KEY") && !getenv("HUBBUB_SEAL_KEY_FILE"))
+        env_set(&e, "HUBBUB_SEAL_KEY", in->seal_key);
     if (k->phase == PHASE_GATEWAYS) {
         env_set(&e, "HUBBUB_OWN_LISTEN", values[2]);
         env_set(&e, "HUBBUB_GATEWAY_ID", values[3]);
