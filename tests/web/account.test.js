@@ -1,6 +1,7 @@
 // What a person does about themselves: profile, status, password, sessions, appearance.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
 import { PASSWORD, until } from '../e2e/harness.js';
 import { Person, picture } from './browser.js';
@@ -156,6 +157,23 @@ describe('an account', () => {
         await max.page.locator('.members').getByText('🌊 on the water').waitFor();
     });
 
+    test('all that is one’s own comes in one file', async () => {
+        await max.say('to be taken along');
+        await max.sees('to be taken along');
+        await max.page.getByRole('button', { name: 'Settings' }).click();
+        await max.page.getByRole('navigation', { name: 'Settings' }).getByRole('button', { name: 'Account', exact: true }).click();
+        const form = max.page.locator('.form', { hasText: 'Your data' }).last();
+        await form.getByLabel('Current password').fill(PASSWORD);
+        await form.getByRole('button', { name: 'Ask for a copy' }).click();
+        const button = max.page.getByRole('button', { name: /^Download/ });
+        await button.waitFor();
+        const [download] = await Promise.all([max.page.waitForEvent('download'), button.click()]);
+        const data = JSON.parse(readFileSync(await download.path(), 'utf8'));
+        assert.equal(data.account.username, 'max');
+        assert.ok(data.messages.some((m) => m.content === 'to be taken along'));
+        await max.page.getByRole('button', { name: 'Close', exact: true }).click();
+    });
+
     const leave = async (who, act, password) => {
         await who.page.getByRole('button', { name: 'Settings' }).click();
         await who.page.getByRole('navigation', { name: 'Settings' }).getByRole('button', { name: 'Account', exact: true }).click();
@@ -189,7 +207,7 @@ describe('an account', () => {
         await max.page.getByRole('heading', { name: 'Welcome back' }).waitFor();
         await lou.page.locator('.members').getByText('max').waitFor({ state: 'detached' });
         await lou.page.reload();
-        await lou.row('so long').getByText(/deleted_user/).waitFor();
+        await lou.row('to be taken along').getByText(/deleted_user/).waitFor(); // the first of theirs has the name
         assert.deepEqual([...lou.faults, ...max.faults], []);
     });
 });

@@ -620,6 +620,14 @@ export const text = {
         again: 'New password, again',
         differ: 'The two new passwords differ.',
         changed: 'Your password is changed.',
+        export: {
+            title: 'Your data',
+            hint: 'Account, settings, servers, friends and all messages that you wrote, in one file (JSON). One a day.',
+            ask: 'Ask for a copy',
+            pending: (n: number) => `Your copy is being made: ${plural(n, 'message', 'messages')} so far.`,
+            download: (size: string) => `Download (${size})`,
+            until: (when: string) => `Kept until ${when}`,
+        },
         leave: 'Leave this Hubbub',
         leaveHint: 'For a while: you are signed out everywhere until you sign in again. Or for good: your name, address and picture, your friends and servers go; what you wrote stays, without your name.',
         ends: {

@@ -1,6 +1,6 @@
 // The routes that the client uses, one line each.
 import { call } from './client';
-import type { Account, AdminSummary, AuditEntry, AuthSession, Ban, Channel, ChannelQuiet, CustomEmoji, GuildCreate, GuildInfo, GuildQuiet, Invite, Member, Message, Overwrite, Profile, Report, Role, User, UserSettings, Webhook } from './types';
+import type { Account, AdminSummary, AuditEntry, AuthSession, Ban, Channel, ChannelQuiet, CustomEmoji, GuildCreate, GuildInfo, GuildQuiet, Invite, Member, Message, Overwrite, OwnData, Profile, Report, Role, User, UserSettings, Webhook } from './types';
 
 export interface Session {
     token: string;
@@ -44,6 +44,9 @@ export interface MeChanges {
 export const editMe = (changes: MeChanges) => call<User & { token?: string }>('PATCH', '/users/@me', changes);
 export const disableMe = (password: string, code: string | null) => call<void>('POST', '/users/@me/disable', { password, code });
 export const deleteMe = (password: string, code: string | null) => call<void>('POST', '/users/@me/delete', { password, code });
+// undefined: none was asked for
+export const lookAtExport = () => call<OwnData | undefined>('GET', '/users/@me/harvest');
+export const requestExport = (password: string, code: string | null) => call<OwnData>('POST', '/users/@me/harvest', { password, code });
 export const editSettings = (changes: Partial<UserSettings>) => call<UserSettings>('PATCH', '/users/@me/settings', changes);
 export const lookAtProfile = (user: string) => call<Profile>('GET', `/users/${user}/profile?with_mutual_friends_count=true`);
 export const listSessions = () => call<{ user_sessions: AuthSession[] }>('GET', '/auth/sessions').then((a) => a.user_sessions);

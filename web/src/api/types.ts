@@ -138,6 +138,14 @@ export interface Account {
     created_at: string;
     seen_at: string;
 }
+export interface OwnData {
+    state: string; // pending, ready
+    created_at: string;
+    expires_at: string;
+    size: number;
+    messages: number;
+    url: string | null;
+}
 export interface AdminSummary {
     registration: string;
     minimum_age: number;

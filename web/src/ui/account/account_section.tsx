@@ -4,6 +4,7 @@ import { changeToken } from '../../store/session';
 import { dialog, tell } from '../../store/view';
 import { reason, text } from '../../text';
 import { Form } from '../dialogs/form';
+import { DataExport } from './data_export';
 import { SecondFactor } from './second_factor';
 
 function Unconfirmed() {
@@ -41,6 +42,8 @@ export function AccountSection() {
             </Form>
             <hr />
             <SecondFactor />
+            <hr />
+            <DataExport />
             <div class="danger-zone">
                 <h4>{t.leave}</h4>
                 <p class="hint">{t.leaveHint}</p>
