@@ -21,8 +21,7 @@ static status no_account(struct call *c, uint64_t id)
 static status load_flag(struct call *c, struct change *ch, uint64_t id, bool *ret_admin)
 {
     struct db_rows *rows;
-    status st =
-        change_query(ch, &rows, "SELECT admin FROM users WHERE id = $1 AND NOT bot AND NOT deleted", DB_ID(id));
+    status st = change_query(ch, &rows, "SELECT admin FROM users WHERE id = $1 AND NOT bot AND NOT deleted", DB_ID(id));
     if (st == ST_OK && !db_count(rows))
         st = no_account(c, id);
     if (st == ST_OK)
@@ -178,8 +177,10 @@ static status pass_groups_on(struct call *c, uint64_t id)
 static status forget_own(struct call *c, uint64_t id)
 {
     static const char *const all[] = {
-        "DELETE FROM read_states WHERE user_id = $1",    "DELETE FROM mentions WHERE target_id = $1",
-        "DELETE FROM user_settings WHERE user_id = $1",  "DELETE FROM guild_settings WHERE user_id = $1",
+        "DELETE FROM read_states WHERE user_id = $1",
+        "DELETE FROM mentions WHERE target_id IN ($1::bigint, -($1::bigint))",
+        "DELETE FROM user_settings WHERE user_id = $1",
+        "DELETE FROM guild_settings WHERE user_id = $1",
         "DELETE FROM notes WHERE user_id = $1",
     };
     DB_LEASED struct db *d = NULL;

@@ -4,6 +4,7 @@
 #include "services/chat/account_worker.h"
 #include "services/chat/crosspost_worker.h"
 #include "services/chat/feed_store.h"
+#include "services/chat/mentions.h"
 #include "services/chat/writer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct chat *chat_create(const struct chat_config *config)
     chat->db = db_pool_create(config->database_url, config->workers + WRITER_CONNECTIONS +
                                                         6); /* migrations, janitor, search, crossposts, mailer, accounts */
     chat->bus = config->bus_urls ? bus_publisher_create(config->bus_urls) : NULL;
+    mentions_register();
     chat->writer = writer_create(chat->db, chat->bus);
     chat->feeds = feed_store_create(chat->db);
     return chat;

@@ -14,6 +14,10 @@ struct account_worker;
 enum registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED };
 struct chat_config {
     const char *database_url, *bus_urls, *public_url;
+    /* Which of the users (at most 1,000) are connected; false: not known. Into the arena, within the time. NULL: never
+     * known. */
+    bool (*find_connected)(const uint64_t *user_ids, size_t n, int64_t timeout_ms, struct arena *, uint64_t **ret,
+                           size_t *ret_n);
     unsigned workers; /* threads that may hold a connection at once */
     enum registration registration;
     int minimum_age; /* years; 0: not asked */

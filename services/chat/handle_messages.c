@@ -277,6 +277,11 @@ static status store_draft(struct call *c, struct draft *draft)
         .key = draft->key,
         .message = draft->event,
     };
+    struct here here;
+    if (!access_is_direct(access) && mentions_only_here(draft->message)) {
+        mentions_find_here(c, access->guild_id, &here);
+        row.here = &here;
+    }
     row.extra = message_pack_extra(a, draft->message, &row.extra_n);
     status st = writer_store(chat_of(c)->writer, call_deadline_ms(c), &row);
     if (st != ST_OK)

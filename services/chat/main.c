@@ -3,6 +3,7 @@
  * It starts whatever is away: a thread waits for PostgreSQL and brings the schema up, and until then calls are answered
  * UNAVAILABLE. SIGTERM or SIGINT: not ready at once, running calls get DRAIN_MS, queued messages are written, exit 0.
  */
+#include "hubbub/v1/presence.hub.h"
 #include "lib/base/admin.h"
 #include "lib/base/config.h"
 #include "lib/base/fault.h"
@@ -10,8 +11,8 @@
 #include "lib/rpc/options.h"
 #include "services/chat/account_worker.h"
 #include "services/chat/chat.h"
-#include "services/chat/handlers.h"
 #include "services/chat/crosspost_worker.h"
+#include "services/chat/handlers.h"
 #include "services/chat/janitor.h"
 #include "services/chat/mailer.h"
 #include "services/chat/migrate.h"
@@ -29,7 +30,7 @@ enum { DRAIN_MS = 8000, RETRY_MS = 250 };
 enum { FEEDS_WORKERS = 4, SNAPSHOT_WORKERS = 4, ARGON2_WORKERS = 2, SEARCH_WORKERS = 2, EXPORT_WORKERS = 2 };
 
 static const char *listen_address, *admin_listen, *secret, *log_level, *redis_url, *bus_urls, *public_url,
-    *database_url, *registration, *mail_tls;
+    *database_url, *registration, *mail_tls, *presence_targets;
 static struct mail_config mail;
 static const char *seal_key;
 static int64_t minimum_age, workers, seal_after_s;
@@ -50,6 +51,8 @@ static const struct config_option options[] = {
     {"HUBBUB_BUS_URLS", CONFIG_STRING, &bus_urls, "",
      .doc = "comma list of the Redis that events are told by, the same for all services; empty: HUBBUB_REDIS_URL",
      .secret = true},
+    {"HUBBUB_PRESENCE_TARGETS", CONFIG_STRING, &presence_targets, "unix:run/presence-1.sock",
+     .doc = "comma list of presence instances, which are asked whom @here reaches"},
     {"HUBBUB_PUBLIC_URL", CONFIG_STRING, &public_url, "http://127.0.0.1:8080",
      .doc = "the address that clients use; in URLs that are handed out"},
     {"HUBBUB_DATABASE_URL", CONFIG_STRING, &database_url, NULL, .doc = "PostgreSQL: a libpq URI or conninfo",
@@ -82,8 +85,9 @@ struct process {
     struct chat *chat;
     struct rpc_server *server;
     struct janitor *janitor;
-    struct search_index *search; /* made by the opener */
-    struct mailer *mailer;       /* the same */
+    struct search_index *search;     /* made by the opener */
+    struct mailer *mailer;           /* the same */
+    struct account_worker *accounts; /* the same */
     pthread_t opener;
     atomic_bool draining;
 };
@@ -240,7 +244,8 @@ static int print_mail_check(void)
 {
     char error[MAIL_ERROR_BYTES];
     if (!mail_is_on(&mail)) {
-        puts("off (HUBBUB_SMTP_URL): nobody can confirm an address, or have a forgotten password replaced by themselves");
+        puts("off (HUBBUB_SMTP_URL): nobody can confirm an address, or have a forgotten password replaced by "
+             "themselves");
         return 0;
     }
     mail_start();
@@ -252,8 +257,8 @@ static int print_mail_check(void)
     return 1;
 }
 
-/* --check-mail is ours, the rest is the option table's. What the table cannot see is checked before --check-config says that
- * all is right. */
+/* --check-mail is ours, the rest is the option table's. What the table cannot see is checked before --check-config says
+ * that all is right. */
 static void load(int argc, char **argv, bool *ret_check_mail)
 {
     *ret_check_mail = argc == 2 && !strcmp(argv[1], "--check-mail");
@@ -275,6 +280,23 @@ static void load(int argc, char **argv, bool *ret_check_mail)
         config_load("chat", argc, argv, tables, TABLES);
 }
 
+/* Asks presence. A connection of its own for each question: @here is rare. */
+static bool find_connected(const uint64_t *user_ids, size_t n, int64_t timeout_ms, struct arena *a, uint64_t **ret,
+                           size_t *ret_n)
+{
+    Hubbub__V1__GetConnectedRequest request = HUBBUB__V1__GET_CONNECTED_REQUEST__INIT;
+    request.user_ids = (uint64_t *)user_ids;
+    request.n_user_ids = n;
+    struct rpc_result r = rpc_call_wait(presence_targets, secret, &hubbub__v1__presences__get_connected__method,
+                                        &request.base, NULL, timeout_ms, a);
+    if (r.st != ST_OK)
+        return false;
+    const Hubbub__V1__GetConnectedResponse *response = (const Hubbub__V1__GetConnectedResponse *)r.response;
+    *ret = response->user_ids;
+    *ret_n = response->n_user_ids;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     bool check_mail;
@@ -294,6 +316,7 @@ int main(int argc, char **argv)
         .bus_urls = *bus_urls ? bus_urls : redis_url,
         .public_url = public_url,
         .workers = (unsigned)workers + FEEDS_WORKERS + SNAPSHOT_WORKERS + ARGON2_WORKERS + SEARCH_WORKERS + EXPORT_WORKERS,
+        .find_connected = find_connected,
         .registration = registration_of(registration),
         .minimum_age = (int)minimum_age,
         .mail = mail,

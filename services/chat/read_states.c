@@ -18,7 +18,7 @@ enum { FLAG_GUILD_CHANNEL = 1 };
 #define MENTIONS                                                                                                       \
     "SELECT DISTINCT x.message_id FROM mentions x WHERE x.channel_id = c.id AND x.target_id = ANY "                    \
     "(m.user_id || CASE WHEN g.suppress_roles THEN '{}' ELSE m.roles END || CASE WHEN g.suppress_everyone THEN '{}' "  \
-    "ELSE ARRAY[m.guild_id] END) AND x.message_id > greatest(s.last_read, p.since)"
+    "ELSE ARRAY[m.guild_id, -m.user_id] END) AND x.message_id > greatest(s.last_read, p.since)"
 /* In a DM that is muted only what mentions the user. */
 #define MESSAGES                                                                                                       \
     "SELECT FROM messages x WHERE x.channel_id = c.id AND x.id > greatest(s.last_read, p.since) AND (c.id <> ALL "     \

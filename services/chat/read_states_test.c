@@ -113,6 +113,54 @@ START_TEST(test_mentions_of_every_kind)
 }
 END_TEST
 
+static uint64_t connected_user; /* 0: not known */
+
+static bool only_one(const uint64_t *user_ids, size_t n, int64_t timeout_ms, struct arena *a, uint64_t **ret,
+                     size_t *ret_n)
+{
+    *ret = ARENA_ARRAY(a, uint64_t, 1);
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++)
+        if (user_ids[i] == connected_user)
+            (*ret)[(*ret_n)++] = connected_user;
+    return connected_user && timeout_ms > 0;
+}
+
+START_TEST(test_here_reaches_who_is_connected)
+{
+    set_stage();
+    uint64_t cem = world_quick_person("cem");
+    world_join(cast.guild, cem);
+    world->config.find_connected = only_one;
+    connected_user = cast.ben;
+    uint64_t here = said(cast.anna, cast.channel, text_of("<@%llu> @here", cast.ben)); /* twice, and counts once */
+    ck_assert_int_eq(mentions(cast.ben, cast.channel), 1);
+    ck_assert_int_eq(mentions(cem, cast.channel), 0);
+    world_number(
+        "INSERT INTO guild_settings (user_id, guild_id, settings, suppress_everyone) VALUES ($1, $2, '', true) "
+        "RETURNING 1",
+        cast.ben, cast.guild);
+    ck_assert_int_eq(mentions(cast.ben, cast.channel), 1); /* by name */
+    edit(cast.anna, here, "@here");
+    ck_assert_int_eq(mentions(cast.ben, cast.channel), 0); /* kept quiet, as @everyone is */
+    world_number("DELETE FROM guild_settings WHERE user_id = $1 OR $2 = 0 RETURNING 1", cast.ben, 1);
+    ck_assert_int_eq(mentions(cast.ben, cast.channel), 1); /* whoever it reached stays reached */
+    connected_user = cem;
+    edit(cast.anna, here, "still @here");
+    ck_assert_int_eq(mentions(cem, cast.channel), 0); /* and nobody else is by an edit */
+    edit(cast.anna, here, "@everyone, not only @here");
+    ck_assert_int_eq(mentions(cem, cast.channel), 1);
+    edit(cast.anna, here, "nobody");
+    ck_assert_int_eq(mentions(cast.ben, cast.channel) + mentions(cem, cast.channel), 0);
+    connected_user = 0;
+    here = said(cast.anna, cast.channel, "@here"); /* not known: everybody */
+    edit(cast.anna, here, "@here again");
+    ck_assert_int_eq(mentions(cast.ben, cast.channel), 1);
+    ck_assert_int_eq(mentions(cem, cast.channel), 1);
+    world->config.find_connected = NULL;
+}
+END_TEST
+
 START_TEST(test_edits_and_removals)
 {
     set_stage();
@@ -269,6 +317,7 @@ int main(void)
 {
     const struct world_test tests[] = {
         {"mentions of every kind", test_mentions_of_every_kind},
+        {"@here", test_here_reaches_who_is_connected},
         {"edits and removals", test_edits_and_removals},
         {"acknowledging", test_acknowledging},
         {"many at once", test_many_at_once},

@@ -287,7 +287,7 @@ static void fill_files(struct columns *to, unsigned i, const Hubbub__V1__Message
 static void fill_mentions(struct columns *to, unsigned i, const struct write_row *row)
 {
     uint64_t *targets = to->mention_targets + to->n_mentions;
-    size_t n = mention_targets(row->message, row->author_id, row->scope_id, targets);
+    size_t n = mention_targets(row->message, row->here, row->author_id, row->scope_id, targets);
     for (size_t t = 0; t < n; t++)
         to->mention_ords[to->n_mentions++] = i + 1;
     to->readers[i] = row->message->author && row->message->author->bot ? 0 : row->author_id;
@@ -321,7 +321,7 @@ static void fill_columns(struct columns *to, struct arena *a, struct waiter **ba
     for (unsigned i = 0; i < n; i++) {
         message_files(batch[i]->row->message, &own);
         files += own;
-        mentions += MENTION_TARGETS_MAX(batch[i]->row->message);
+        mentions += MENTION_TARGETS_MAX(batch[i]->row->message, batch[i]->row->here ? batch[i]->row->here->n : 0);
     }
     *to = (struct columns){
         .n = n,

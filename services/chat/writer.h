@@ -8,6 +8,7 @@
 #include "lib/bus/bus.h"
 #include "lib/db/db.h"
 
+struct here;
 struct writer;
 enum { WRITER_FAST_LANES = 2, WRITER_CONNECTIONS = WRITER_FAST_LANES + 1 };
 
@@ -19,7 +20,8 @@ struct write_row {
     const char *key; /* idempotency, within (channel, author) */
     Hubbub__V1__Message *
         message; /* as the event shows it: channel_id, content, type, flags, attachments; id and timestamp are filled */
-    const void *extra; /* messages.extra */
+    const struct here *here; /* whom its @here reaches; NULL: it says @everyone, or neither */
+    const void *extra;       /* messages.extra */
     size_t extra_n;
     /* Answered with ST_OK: */
     bool duplicate; /* the key was stored before, as message->id; seq is 0 */

@@ -73,8 +73,19 @@ static status get(struct call *c, const Hubbub__V1__GetPresencesRequest *request
     return ST_OK;
 }
 
+static status get_connected(struct call *c, const Hubbub__V1__GetConnectedRequest *request,
+                            Hubbub__V1__GetConnectedResponse *response)
+{
+    if (request->n_user_ids > STORE_USERS_MAX)
+        return call_fail(c, ST_BAD_REQUEST, "%zu users", request->n_user_ids);
+    status st = store_connected(call_worker(c), call_arena(c), request->user_ids, request->n_user_ids,
+                                &response->user_ids, &response->n_user_ids);
+    return st == ST_OK ? ST_OK : unavailable(c);
+}
+
 void handlers_serve(struct rpc_server *server)
 {
-    static const struct hubbub__v1__presences__handlers handlers = {.beat = beat, .get = get};
+    static const struct hubbub__v1__presences__handlers handlers = {
+        .beat = beat, .get = get, .get_connected = get_connected};
     hubbub__v1__presences__serve(server, &handlers);
 }

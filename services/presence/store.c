@@ -291,6 +291,58 @@ status store_get(struct store *s, struct arena *a, const uint64_t *user_ids, siz
     return ST_OK;
 }
 
+/* When the gateway that has beaten longest began to, since the last wipe; 0: none has. */
+static bool read_known_since(struct store *s, int64_t *ret)
+{
+    void *reply;
+    if (redisGetReply(s->redis, &reply) != REDIS_OK)
+        return false;
+    OWNED_REPLY r = reply;
+    if (r->type != REDIS_REPLY_ARRAY)
+        return false;
+    *ret = 0;
+    for (size_t i = 0; i < r->elements; i++) {
+        int64_t at = strtoll(text(r->element[i]->str), NULL, 10);
+        *ret = !*ret || at < *ret ? at : *ret;
+    }
+    return true;
+}
+
+static bool read_exists(struct store *s, bool *ret)
+{
+    void *reply;
+    if (redisGetReply(s->redis, &reply) != REDIS_OK)
+        return false;
+    OWNED_REPLY r = reply;
+    *ret = r->type == REDIS_REPLY_INTEGER && r->integer;
+    return r->type == REDIS_REPLY_INTEGER;
+}
+
+status store_connected(struct store *s, struct arena *a, const uint64_t *user_ids, size_t n, uint64_t **ret,
+                       size_t *ret_n)
+{
+    int64_t since = 0;
+    bool there;
+    status st = require_connection(s);
+    if (st != ST_OK)
+        return st;
+    bool sent = redisAppendCommand(s->redis, "HVALS presence:epoch") == REDIS_OK;
+    for (size_t i = 0; sent && i < n; i++)
+        sent = redisAppendCommand(s->redis, "EXISTS presence:%llu", (unsigned long long)user_ids[i]) == REDIS_OK;
+    if (!sent || !read_known_since(s, &since))
+        return fail(s, s->redis->err ? s->redis->errstr : "an unexpected reply");
+    *ret = ARENA_ARRAY(a, uint64_t, n);
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!read_exists(s, &there))
+            return fail(s, s->redis->err ? s->redis->errstr : "an unexpected reply");
+        if (there)
+            (*ret)[(*ret_n)++] = user_ids[i];
+    }
+    succeed(s);
+    return since && clock_wall_ms() - since >= STORE_KNOWN_MS ? ST_OK : ST_UNAVAILABLE;
+}
+
 /* ---- Sweeping and settling --------------------------------------------------------------------------------------- */
 
 status store_sweep(struct store *s, struct arena *a)

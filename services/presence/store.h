@@ -57,6 +57,11 @@ status store_beat(struct store *, struct arena *, const Hubbub__V1__BeatRequest 
 /* The users who are not offline, as they were shown last, in the order asked; guilds are not filled. */
 status store_get(struct store *, struct arena *, const uint64_t *user_ids, size_t n, struct shown **ret,
                  size_t *ret_n) MUST_CHECK;
+/* Those of them who have a session. ST_UNAVAILABLE also while no gateway has beaten for STORE_KNOWN_MS: after a wipe
+ * some may be missing. */
+enum { STORE_KNOWN_MS = 60000 };
+status store_connected(struct store *, struct arena *, const uint64_t *user_ids, size_t n, uint64_t **ret,
+                       size_t *ret_n) MUST_CHECK;
 /* Ends the sessions whose lease is over. */
 status store_sweep(struct store *, struct arena *) MUST_CHECK;
 /* Takes users that changed; those for whom something else is shown now are to be told to their guilds,

@@ -250,6 +250,27 @@ START_TEST(a_users_sessions_are_listed_for_the_user)
 }
 END_TEST
 
+START_TEST(who_has_a_session_is_known_a_minute_after_a_wipe)
+{
+    const uint64_t asked[] = {5, 6, 7};
+    uint64_t *found;
+    size_t n;
+    ck_assert_int_eq(store_connected(store, arena, asked, 3, &found, &n), ST_UNAVAILABLE); /* no gateway has beaten */
+    BEAT(7, "a", "online", "web", "[]", "1");
+    BEAT(5, "b", "invisible", "web", "[]", "1");
+    settle();
+    ck_assert_int_eq(store_connected(store, arena, asked, 3, &found, &n), ST_UNAVAILABLE); /* others may come yet */
+    long long aged = clock_wall_ms() - STORE_KNOWN_MS;
+    redis_fixture_ask(&redis, arena_printf(arena, "HSET presence:epoch gateway-1 %lld", aged));
+    ck_assert_int_eq(store_connected(store, arena, asked, 3, &found, &n), ST_OK);
+    ck_assert(n == 2 && found[0] == 5 && found[1] == 7);
+    beat_as("gateway-2", &(struct row){6, "c", "dnd", "web", "[]", "1"}); /* a new gateway changes nothing */
+    settle();
+    ck_assert_int_eq(store_connected(store, arena, asked, 3, &found, &n), ST_OK);
+    ck_assert_uint_eq(n, 3);
+}
+END_TEST
+
 START_TEST(get_leaves_out_who_is_offline)
 {
     BEAT(5, "a", "online", "web", "[1]", "1");
@@ -375,6 +396,7 @@ int main(void)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, the_best_session_is_shown);
     tcase_add_test(t, changes_within_the_settle_time_are_told_once);
+    tcase_add_test(t, who_has_a_session_is_known_a_minute_after_a_wipe);
     tcase_add_test(t, a_beat_that_only_says_alive_keeps_everything);
     tcase_add_test(t, a_new_guild_is_told_and_a_left_one_is_told_no_more);
     tcase_add_test(t, a_guild_that_was_left_and_joined_again_is_told_anew);

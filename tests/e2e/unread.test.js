@@ -49,3 +49,42 @@ test('mentions while sessions open are counted once, in READY or behind it', { t
     console.log(`${said} said while opening; ${JSON.stringify(sides)}`);
     assert.ok(sides.ready && sides.heard);
 });
+
+test('@here counts for who was connected when it was written: what a session showed is what the server counts', { timeout: 60_000 }, async () => {
+    const { hub } = up, world = await hub.guild(4), [ann, ben, cem, eve] = world.members;
+    const count = async (who) => {
+        const socket = await who.connect();
+        const { ready } = badge(socket, world.channel, who.id);
+        await socket.close();
+        return ready;
+    };
+    const here = (await ann.connect({ gateway: 0 })), hidden = (await ben.connect({ gateway: 1, identify: { presence: { status: 'invisible', since: null, afk: false, activities: [] } } }));
+    // As after a minute without a wipe: until then nobody could know.
+    await until('both are told of', () => [ann, ben].every((u) => hub.redis('EXISTS', `presence:${u.id}`).trim() === '1'));
+    const gateways = hub.redis('HKEYS', 'presence:epoch').trim().split('\n');
+    for (const g of gateways) hub.redis('HSET', 'presence:epoch', g, String(Date.now() - 120_000));
+
+    await world.owner.say(world.channel, '@here');
+    for (const socket of [here, hidden]) await socket.event('MESSAGE_CREATE', (m) => m.mention_everyone);
+    assert.deepEqual([badge(here, world.channel, ann.id).total, badge(hidden, world.channel, ben.id).total], [1, 1]);
+    assert.deepEqual([await count(ann), await count(ben), await count(cem)], [1, 1, 0]);
+    await world.owner.say(world.channel, '@everyone');
+    assert.deepEqual([await count(ann), await count(ben), await count(eve)], [2, 2, 1]);
+
+    // Nobody knows: everybody is meant, and nobody waits for long.
+    hub.redis('DEL', 'presence:epoch');
+    const start = Date.now();
+    await world.owner.say(world.channel, '@here');
+    assert.ok(Date.now() - start < 2000);
+    assert.equal(await count(eve), 2);
+    for (const kind of hub.names().filter((n) => n.startsWith('presence'))) hub.signal(kind, 'SIGSTOP');
+    try {
+        const stopped = Date.now();
+        await world.owner.say(world.channel, '@here');
+        assert.ok(Date.now() - stopped < 3000, `${Date.now() - stopped} ms`);
+        assert.equal(hub.psql(`SELECT count(*) FROM mentions WHERE channel_id = ${world.channel} AND target_id = ${world.guild}`), '3');
+    } finally {
+        for (const kind of hub.names().filter((n) => n.startsWith('presence'))) hub.signal(kind, 'SIGCONT');
+    }
+    await Promise.all([here.close(), hidden.close()]);
+});
