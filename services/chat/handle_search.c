@@ -24,6 +24,12 @@ struct search {
     struct search_terms authors, users, roles; /* any one; empty: not asked */
 };
 
+static void search_end(struct search *s)
+{
+    db_release(s->db);
+}
+#define SEARCH_OWNED __attribute__((cleanup(search_end)))
+
 /* ---- Where ------------------------------------------------------------------------------------------------------- */
 
 static bool is_asked(const Hubbub__V1__SearchMessagesRequest *req, uint64_t channel_id)
@@ -66,6 +72,17 @@ static status choose_channel(struct search *s, uint64_t channel_id)
     s->channels = ARENA_ARRAY(call_arena(s->call), uint64_t, 1);
     s->channels[s->n_channels++] = channel_id;
     return ST_OK;
+}
+
+/* How common the asked terms are decides between the index of terms and the order of messages, so each search is
+ * planned for what it asks; a plan for any terms at all reads a guild from end to end. */
+static status begin(struct search *s)
+{
+    status st = chat_snapshot(s->call, &s->db);
+    if (st != ST_OK)
+        return st;
+    st = db_exec(s->db, call_deadline_ms(s->call), "SET LOCAL plan_cache_mode = force_custom_plan");
+    return st == ST_OK ? ST_OK : chat_db_failed(s->call, s->db, st, "set up a search");
 }
 
 /* The older messages of the guild or DM are still being read. */
@@ -205,10 +222,8 @@ static status find(struct search *s, Hubbub__V1__SearchMessagesResponse *ret)
 static status in_guild(struct call *c, const Hubbub__V1__SearchMessagesRequest *req,
                        Hubbub__V1__SearchMessagesResponse *ret)
 {
-    DB_LEASED struct db *d = NULL;
-    struct search s = {.call = c, .req = req};
-    status st = chat_snapshot(c, &d);
-    s.db = d;
+    SEARCH_OWNED struct search s = {.call = c, .req = req};
+    status st = begin(&s);
     if (st == ST_OK)
         st = choose_channels(&s);
     return st == ST_OK ? find(&s, ret) : st;
@@ -242,11 +257,9 @@ static Hubbub__V1__SearchMessagesRequest as_guild_request(const Hubbub__V1__Sear
 static status in_channel(struct call *c, const Hubbub__V1__SearchChannelRequest *req,
                          Hubbub__V1__SearchMessagesResponse *ret)
 {
-    DB_LEASED struct db *d = NULL;
     const Hubbub__V1__SearchMessagesRequest asked = as_guild_request(req);
-    struct search s = {.call = c, .req = &asked};
-    status st = chat_snapshot(c, &d);
-    s.db = d;
+    SEARCH_OWNED struct search s = {.call = c, .req = &asked};
+    status st = begin(&s);
     if (st == ST_OK)
         st = choose_channel(&s, req->channel_id);
     return st == ST_OK ? find(&s, ret) : st;

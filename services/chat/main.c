@@ -85,9 +85,8 @@ struct process {
     struct chat *chat;
     struct rpc_server *server;
     struct janitor *janitor;
-    struct search_index *search;     /* made by the opener */
-    struct mailer *mailer;           /* the same */
-    struct account_worker *accounts; /* the same */
+    struct search_index *search; /* made by the opener */
+    struct mailer *mailer;       /* the same */
     pthread_t opener;
     atomic_bool draining;
 };
@@ -244,8 +243,7 @@ static int print_mail_check(void)
 {
     char error[MAIL_ERROR_BYTES];
     if (!mail_is_on(&mail)) {
-        puts("off (HUBBUB_SMTP_URL): nobody can confirm an address, or have a forgotten password replaced by "
-             "themselves");
+        puts("off (HUBBUB_SMTP_URL): nobody can confirm an address, or have a forgotten password replaced by themselves");
         return 0;
     }
     mail_start();
