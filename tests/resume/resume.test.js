@@ -286,6 +286,41 @@ test('a gateway killed with -9, and Redis wiped: the session starts afresh', { t
     await hub.allReady(30_000);
 });
 
+function restartGateways() {
+    const restart = spawn(hub.program, ['restart', '--gateways'], { env: { ...process.env, HUBBUB_DATA: hub.data, HUBBUB_LISTEN: `127.0.0.1:${hub.port}` } });
+    return once(restart, 'exit');
+}
+
+test('who comes back when both gateways were restarted is sent what was missed, and nothing twice', { timeout: 120_000 }, async () => {
+    const { owner, channel } = await hub.guild();
+    const socket = await owner.connect({ gateway: 0 });
+    await socket.event('GUILD_CREATE');
+    await sleep(1500); // a tick was written
+    const seen = ['before 1', 'before 2'], said = [...seen];
+    for (const content of seen) {
+        await owner.say(channel, content);
+        await socket.message(content);
+    }
+    const ended = restartGateways();
+    await socket.op(Op.RECONNECT);
+    const { seq } = socket;
+    socket.destroy();
+    while ((await Promise.race([ended, sleep(100)])) === undefined) {
+        const content = `meanwhile ${said.length}`;
+        const { status } = await owner.request('POST', `/channels/${channel}/messages`, { base: `http://127.0.0.1:${hub.port}/api/v10`, body: { content } }).catch(() => ({}));
+        if (status === 200) said.push(content);
+    }
+    assert.deepEqual((await ended)[0], 0);
+    const next = await resumeInTheEnd(1, owner, socket.ready.session_id, seq);
+    await next.event('RESUMED');
+    await owner.say(channel, 'last');
+    await next.message('last');
+    assert.deepEqual(next.dispatched('MESSAGE_CREATE').map((m) => m.content), [...said.slice(seen.length), 'last']);
+    const given = next.frames.filter((f) => f.op === Op.DISPATCH);
+    assert.deepEqual(given.map((f) => f.s), given.map((_, i) => seq + 1 + i));
+    await next.close();
+});
+
 test('a rolling restart: nothing is lost, sessions are resumed, and they come no faster than told', { timeout: 180_000 }, async () => {
     const fleet = new Fleet(hub, `ws://127.0.0.1:${hub.port}`);
     await fleet.open(SESSIONS);
@@ -294,8 +329,7 @@ test('a rolling restart: nothing is lost, sessions are resumed, and they come no
     await sleep(500);
     const start = Date.now(), opened = fleet.handshakes.length;
     const pids = ['gateway-1', 'gateway-2'].map((n) => hub.pid(n));
-    const restart = spawn(hub.program, ['restart', '--gateways'], { env: { ...process.env, HUBBUB_DATA: hub.data, HUBBUB_LISTEN: `127.0.0.1:${hub.port}` } });
-    const ended = once(restart, 'exit');
+    const ended = restartGateways();
     assert.equal(await until('a gateway drains', async () => (await hub.readyz('gateway-1')) === 503 && 503, 10_000, 5), 503);
     assert.deepEqual((await ended)[0], 0);
     await fleet.settled();

@@ -95,7 +95,7 @@ static void handle_heartbeat(struct frame *f)
     }
     f->c->beat_at = f->h->now;
     if (f->c->session && seq >= 0)
-        ring_acknowledge(&f->c->session->ring, f->h, seq < f->c->session->s ? seq : f->c->session->s);
+        session_acknowledge(f->h, f->c->session, seq);
     connection_send(f->h, f->c, f->h->beat_ack, -1);
 }
 

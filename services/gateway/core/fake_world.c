@@ -1036,7 +1036,13 @@ static status answer_confirm(struct fake_world *w, const struct fake_question *q
     return ST_OK;
 }
 
-/* The newest that is not past the seq; those past it are of a time that never was. */
+/* Whether a session can go on from there, behind seq. */
+static bool reaches(const Hubbub__V1__SessionMove *m, int64_t seq)
+{
+    return m->has_whole_from ? m->whole_from <= seq && seq <= m->s : m->s <= seq;
+}
+
+/* The newest that does; those past the seq are of a time that never was. */
 static status answer_claim(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
 {
     unsigned user = 0, token = 0;
@@ -1045,10 +1051,10 @@ static status answer_claim(struct fake_world *w, const struct fake_question *q, 
     if (w->redis_away || !last || last->hash != user)
         return ST_NOT_FOUND;
     LL_FOREACH(w->ticks, t)
-    if (strcmp(t->id, q->session_id) == 0 && t->move && t->move->s > (int64_t)q->a)
+    if (strcmp(t->id, q->session_id) == 0 && t->move && t->move->s > (int64_t)q->a && !reaches(t->move, (int64_t)q->a))
         drop_tick(t);
     LL_FOREACH(w->ticks, t)
-    if (strcmp(t->id, q->session_id) == 0 && t->move) {
+    if (strcmp(t->id, q->session_id) == 0 && t->move && reaches(t->move, (int64_t)q->a)) {
         last->hop++;
         PB_SET(t->move, hop, last->hop);
         *ret = &t->move->base;
@@ -1133,7 +1139,7 @@ void fake_deliver(struct fake_world *w, struct fake_question *q)
         hub_on_confirm(w->hub, q->ticket, q->st, q->st == ST_OK && confirmed->ok, w->now);
         break;
     case QUESTION_CLAIM:
-        hub_on_claim(w->hub, q->ticket, q->st == ST_OK ? m : NULL, w->now);
+        hub_on_claim(w->hub, q->ticket, q->st == ST_NOT_FOUND ? ST_OK : q->st, q->st == ST_OK ? m : NULL, w->now);
         break;
     case QUESTION_TICK:
         if (q->st == ST_OK)

@@ -19,6 +19,10 @@
  * A gateway that hung may be given up by the others while it has sessions still. Its ticks are not kept any more when
  * they were claimed, and by that it knows; a session is resumed and handed over only once its next tick was kept.
  *
+ * At the end of a drain the sessions that nobody took are written down whole, with the ring behind what the client has
+ * acknowledged: a farewell. Who claims one goes on exactly, as from a gateway that lives: a deploy, also of the only
+ * gateway, shows nobody anything twice.
+ *
  * What cannot be exact is op 9: another database generation, another set of guilds, a guild that was about to be
  * joined, a ring or a catch-up that is too long, a change of the view in the range that is caught up. */
 #include "hubbub/v1/gateway.hub.h"
@@ -117,14 +121,14 @@ static Hubbub__V1__SessionMove *describe(struct hub *h, struct arena *a, struct 
     return m;
 }
 
-static void freeze(struct hub *h, struct session *x)
+static void freeze(struct hub *h, struct session *x, const char *reason)
 {
     struct arena *a = arena_create(0);
     x->move = memory_copy_message(describe(h, a, x));
     arena_destroy(a);
     session_set_state(h, x, SESSION_FROZEN);
     if (x->connection)
-        connection_close(h, x->connection, 4000, "The session was resumed elsewhere");
+        connection_close(h, x->connection, 4000, reason);
     x->detached_at = h->now;
     members_forget(h, x);
     struct hold *hold, *next;
@@ -152,14 +156,20 @@ static void pack_one(void *user, struct hub_payload *p, int64_t s)
 }
 
 /* NULL: it is too much. */
-static Hubbub__V1__SessionMove *hand_over(struct session *x, int64_t seq, struct arena *a)
+static Hubbub__V1__SessionMove *pack(struct session *x, int64_t seq, struct arena *a)
 {
     struct packing to = {a, PB_NEW(a, Hubbub__V1__SessionMove, hubbub__v1__session_move), 0};
     *to.move = *x->move;
     to.move->ring = ARENA_ARRAY(a, Hubbub__V1__ReplayEntry *, x->ring.lasting.n + x->ring.ephemeral.n);
     ring_replay(&x->ring, seq, pack_one, &to);
-    PB_SET(to.move, hop, ++x->hop);
+    PB_SET(to.move, hop, x->hop);
     return to.bytes > MOVE_BYTES_MAX ? NULL : to.move;
+}
+
+static Hubbub__V1__SessionMove *hand_over(struct session *x, int64_t seq, struct arena *a)
+{
+    x->hop++;
+    return pack(x, seq, a);
 }
 
 static struct moved *find_moved(const struct hub *h, const char *session_id)
@@ -186,7 +196,7 @@ static enum hub_take take(struct hub *h, const Hubbub__V1__TakeSessionRequest *r
         return HUB_TAKE_FUTURE;
     bool lost = !ring_can_replay(&x->ring, r->seq) || waits_for_more(x);
     if (!lost && x->state == SESSION_OPEN)
-        freeze(h, x);
+        freeze(h, x, "The session was resumed elsewhere");
     ret->session = lost ? NULL : hand_over(x, r->seq, a);
     if (ret->session)
         return HUB_TAKE_TAKEN;
@@ -349,6 +359,8 @@ static void fill_ring(struct hub *h, struct session *x, const Hubbub__V1__Sessio
 {
     for (size_t i = 0; i < m->n_ring; i++) {
         const Hubbub__V1__ReplayEntry *e = m->ring[i];
+        if (e->s <= x->ring.floor)
+            continue;
         struct hub_payload *p = memory_zeroed(sizeof *p + e->data.len);
         *p = (struct hub_payload){.refs = 1, .ephemeral = e->ephemeral, .snapshot = e->snapshot, .len = e->data.len};
         memcpy(p->data, e->data.data, e->data.len);
@@ -367,7 +379,7 @@ static void adopt(struct hub *h, struct hub_connection *c, const Hubbub__V1__Ses
     struct session *x = session_create(h, c, token, m);
     x->arrival = memory_zeroed(sizeof *x->arrival);
     *x->arrival = arrival;
-    x->s = arrival.from == HUB_FROM_TICK ? arrival.seq : m->s;
+    x->s = arrival.from == HUB_FROM_TICK && !m->has_whole_from ? arrival.seq : m->s;
     x->hop = m->hop;
     x->ring.floor = arrival.seq;
     x->client = client_named(m->client);
@@ -445,7 +457,14 @@ void hub_on_take(struct hub *h, uint64_t ticket, enum hub_take outcome, uint64_t
     hub_settle(h);
 }
 
-void hub_on_claim(struct hub *h, uint64_t ticket, const Hubbub__V1__SessionMove *m, int64_t now_ms)
+static enum hub_take judge_claim(const struct hub *h, status st, const Hubbub__V1__SessionMove *m)
+{
+    if (st != ST_OK)
+        return h->bus_up ? HUB_TAKE_UNSURE : HUB_TAKE_UNKNOWN;
+    return m ? HUB_TAKE_TAKEN : HUB_TAKE_UNKNOWN;
+}
+
+void hub_on_claim(struct hub *h, uint64_t ticket, status st, const Hubbub__V1__SessionMove *m, int64_t now_ms)
 {
     hub_wake(h, now_ms);
     struct ticket *t = ticket_take(h, ticket, TICKET_CLAIM);
@@ -456,7 +475,7 @@ void hub_on_claim(struct hub *h, uint64_t ticket, const Hubbub__V1__SessionMove 
         r->again = true;
         ask_take(h, r);
     } else if (r) {
-        end_resumption(h, r, m ? HUB_TAKE_TAKEN : HUB_TAKE_UNKNOWN, HUB_FROM_TICK, m);
+        end_resumption(h, r, judge_claim(h, st, m), HUB_FROM_TICK, m);
     }
     hub_settle(h);
 }
@@ -521,6 +540,63 @@ void hub_on_tick(struct hub *h, const char *session_id, uint64_t hop, bool kept,
 bool move_is_claimed(const struct session *x)
 {
     return x->arrival && x->arrival->from == HUB_FROM_TICK;
+}
+
+/* ---- Farewells --------------------------------------------------------------------------------------------------- */
+
+static bool awaits_farewell(const struct session *x)
+{
+    return !x->said_farewell && !x->arrival && (x->state == SESSION_OPEN || x->state == SESSION_FROZEN);
+}
+
+/* As it would be handed over to a client that has all but what it did not acknowledge, but for the hop: who takes it
+ * from here after all is newer. Without its ring, a tick, where that is too much. */
+static void write_farewell(struct hub *h, struct session *x)
+{
+    struct arena *a = arena_create(0);
+    int64_t from = x->acked > x->ring.floor ? x->acked : x->ring.floor;
+    Hubbub__V1__SessionMove *m = pack(x, from, a);
+    size_t bytes = m ? hubbub__v1__session_move__get_packed_size(m) : SIZE_MAX;
+    if (bytes <= FAREWELL_BYTES_MAX && h->farewell_bytes + bytes <= FAREWELLS_BYTES_MAX) {
+        h->farewell_bytes += bytes;
+        h->stats.farewells++;
+        PB_SET(m, whole_from, from);
+    } else {
+        m = x->move;
+        PB_SET(m, hop, x->hop);
+    }
+    h->io.tick(h->io.user, m, x->token_hash);
+    arena_destroy(a);
+}
+
+static void say_farewell(struct hub *h, struct session *x)
+{
+    x->said_farewell = true;
+    bool lost = x->state == SESSION_OPEN && waits_for_more(x);
+    if (x->state == SESSION_OPEN && !lost)
+        freeze(h, x, "The gateway ends");
+    if (lost)
+        return;
+    write_farewell(h, x);
+    h->io.presence_moved(h->io.user, x->id);
+}
+
+unsigned hub_farewell(struct hub *h, unsigned max, int64_t now_ms)
+{
+    hub_wake(h, now_ms);
+    unsigned n = 0;
+    struct session *x;
+    DL_FOREACH(h->sessions, x)
+    {
+        if (n == max)
+            break;
+        if (h->io.claim && awaits_farewell(x)) {
+            say_farewell(h, x);
+            n++;
+        }
+    }
+    hub_settle(h);
+    return n;
 }
 
 /* ---- The taker: attaching ---------------------------------------------------------------------------------------- */

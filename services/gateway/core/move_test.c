@@ -512,6 +512,112 @@ START_TEST(a_client_that_was_behind_goes_on_from_an_older_tick)
 }
 END_TEST
 
+START_TEST(a_gateway_that_ends_its_drain_leaves_its_sessions_whole)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_run(w, 1500); /* ticked */
+    fake_message(w, 0, 0, 1);
+    fake_run(w, 20); /* given: a tick alone would give it again */
+    int64_t seq = a->seq;
+    fake_cut(a, 0);
+    fake_message(w, 0, 0, 1); /* in the ring only */
+    fake_run(w, 20);
+    ck_assert_uint_eq(hub_farewell(w->gateways[0].hub, 10, w->now), 1);
+    ck_assert_uint_eq(hub_farewell(w->gateways[0].hub, 10, w->now), 0);
+    ck_assert_uint_eq(stats_of(0).farewells, 1);
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    fake_message(w, 0, 0, 1); /* missed */
+    struct fake_client *b = resume_at(1, a, seq);
+    fake_run(w, 1000);
+    expect_resumed(b, seq);
+    ck_assert_uint_eq(fake_count(b, "MESSAGE_CREATE"), 2);
+    ck_assert_uint_eq(stats_of(1).claimed, 1);
+}
+END_TEST
+
+START_TEST(until_it_ends_the_session_may_be_taken_from_it)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_run(w, 1500);
+    hub_farewell(w->gateways[0].hub, 10, w->now);
+    fake_run(w, 20);
+    ck_assert_uint_eq(a->close_code, 4000);
+    fake_message(w, 0, 0, 1);
+    struct fake_client *b = resume_at(1, a, a->seq);
+    fake_run(w, 600);
+    expect_resumed(b, a->seq);
+    ck_assert_uint_eq(fake_count(b, "MESSAGE_CREATE"), 1);
+    ck_assert_uint_eq(stats_of(1).claimed, 0);
+    fake_run(w, 1500); /* ticked there, with a newer hop than the farewell's */
+    fake_kill(w, 0);
+    fake_use(w, 2);
+    fake_kill(w, 1);
+    struct fake_client *c = resume_at(2, b, b->seq);
+    fake_run(w, 1000);
+    expect_resumed(c, b->seq);
+    ck_assert_uint_eq(fake_count(c, "MESSAGE_CREATE"), 0);
+}
+END_TEST
+
+/* Of what the client acknowledged the farewell has nothing: from before it nothing can be resumed. */
+START_TEST(a_farewell_begins_behind_what_was_acknowledged)
+{
+    struct fake_client *a = fake_open(w, 0);
+    int64_t early = a->seq;
+    fake_message(w, 0, 0, 1);
+    fake_run(w, 20);
+    fake_send(a, "{\"op\":1,\"d\":%d}", (int)a->seq);
+    fake_run(w, 20);
+    ck_assert_int_gt(a->seq, early);
+    hub_farewell(w->gateways[0].hub, 10, w->now);
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    struct fake_client *b = resume_at(1, a, early);
+    fake_run(w, 1000);
+    ck_assert_uint_eq(fake_count_op(b, 9), 1);
+}
+END_TEST
+
+START_TEST(a_redis_that_does_not_answer_in_time_makes_the_client_try_again)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_run(w, 1500);
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    for (unsigned round = 0; round < 2; round++) {
+        hub_on_bus_state(w->hub, round == 0, w->now);
+        w->quiet = true;
+        struct fake_client *b = resume_at(1, a, a->seq);
+        ck_assert(fake_answer(w, QUESTION_TAKE));
+        ck_assert(fake_fail(w, QUESTION_CLAIM, ST_DEADLINE));
+        w->quiet = false;
+        fake_run(w, 50);
+        ck_assert_uint_eq(b->close_code, round == 0 ? 4000 : 0);
+        ck_assert_uint_eq(fake_count_op(b, 9), round == 0 ? 0 : 1); /* away: it will not come back soon */
+    }
+}
+END_TEST
+
+START_TEST(a_farewell_that_is_too_large_is_a_tick)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_run(w, 1500);
+    fake_cut(a, 0);
+    for (unsigned i = 0; i < 900; i++)
+        fake_message(w, 0, 0, 1);
+    fake_run(w, 1500);
+    ck_assert_uint_eq(hub_farewell(w->gateways[0].hub, 10, w->now), 1);
+    ck_assert_uint_eq(stats_of(0).farewells, 0);
+    fake_use(w, 1);
+    fake_kill(w, 0);
+    struct fake_client *b = resume_at(1, a, a->seq);
+    fake_run(w, 1000);
+    expect_resumed(b, a->seq);
+    ck_assert_uint_eq(fake_count(b, "MESSAGE_CREATE"), 900);
+}
+END_TEST
+
 START_TEST(two_claims_and_only_the_newest_is_confirmed)
 {
     struct fake_client *a = fake_open(w, 0);
@@ -676,6 +782,11 @@ int main(void)
         two_claims_and_only_the_newest_is_confirmed,
         a_late_claim_finds_who_claimed_before,
         a_gateway_that_hung_has_no_say_in_what_was_claimed,
+        a_gateway_that_ends_its_drain_leaves_its_sessions_whole,
+        until_it_ends_the_session_may_be_taken_from_it,
+        a_farewell_begins_behind_what_was_acknowledged,
+        a_farewell_that_is_too_large_is_a_tick,
+        a_redis_that_does_not_answer_in_time_makes_the_client_try_again,
         a_tick_is_for_its_own_user_and_ends_with_the_session,
         a_guild_that_was_left_and_joined_after_the_tick_makes_it_start_afresh,
         a_dead_owner_has_nothing,

@@ -928,6 +928,7 @@ void session_replay(struct hub *h, struct session *x, int64_t seq)
         session_invalidate(h, x);
         return;
     }
+    x->acked = seq;
     struct replay to = {h, x->connection};
     ring_replay(&x->ring, seq, replay_one, &to);
     Hubbub__V1__Empty nothing = HUBBUB__V1__EMPTY__INIT;
@@ -937,6 +938,14 @@ void session_replay(struct hub *h, struct session *x, int64_t seq)
     h->stats.resumed++;
     lists_resume(h, x);
     session_mark_presence(h, x);
+}
+
+void session_acknowledge(struct hub *h, struct session *x, int64_t seq)
+{
+    int64_t acked = seq < x->s ? seq : x->s;
+    if (acked > x->acked)
+        x->acked = acked;
+    ring_acknowledge(&x->ring, h, acked);
 }
 
 void session_resume(struct hub *h, struct hub_connection *c, const Hubbub__V1__Resume *d)

@@ -54,6 +54,8 @@ enum {
     CATCHUP_RANGE_MAX = 10000,
     CATCHUP_PAYLOADS_MAX = 1024,
     MOVE_BYTES_MAX = 3 * 1024 * 1024, /* what is handed over of a ring; more: op 9 */
+    FAREWELL_BYTES_MAX = 128 * 1024,  /* ... and written down of one at the end of a drain; more: its tick */
+    FAREWELLS_BYTES_MAX = 64 * 1024 * 1024, /* of all of them */
     MOVED_MAX = 100000,               /* sessions that are remembered to have gone elsewhere */
     CONFIRMS_MAX = 6,
     TAKES_MAX = 64,          /* questions to other gateways in flight; more RESUMEs wait */
@@ -271,6 +273,8 @@ struct session {
     /* Moving in: what was handed over, until the client has it; nothing is sent before. FROZEN: what is handed over. */
     Hubbub__V1__SessionMove *move;
     struct arrival *arrival;     /* moving in: move.c's */
+    int64_t acked;               /* the client has everything up to it */
+    bool said_farewell;          /* FROZEN, and written down whole */
     int64_t ticked_s, ticked_at; /* of the last tick; ticked_at 0: none was written */
     bool doubtful;               /* it may have been claimed while this gateway hung: the next tick tells */
     uint8_t tick_phase;
@@ -343,6 +347,7 @@ struct hub {
     bool draining;
     int64_t voices_keep_at;
     int64_t ticked_at;
+    size_t farewell_bytes; /* written down so far */
     int64_t slow_at; /* when connections, sessions and idle scopes are looked over again */
     struct hub_payload *hello, *beat_ack, *invalid, *reconnect;
 };
@@ -395,6 +400,8 @@ struct session *session_create(struct hub *, struct hub_connection *, const char
 void session_configure(struct hub *, struct session *, const Hubbub__V1__Identify *);
 /* Everything after seq, then RESUMED. What is lost to the ring cannot be replayed: the session is ended by op 9. */
 void session_replay(struct hub *, struct session *, int64_t seq);
+/* A heartbeat told that the client has everything up to seq. */
+void session_acknowledge(struct hub *, struct session *, int64_t seq);
 /* Into hub.by_session_id. */
 void session_list(struct hub *, struct session *);
 void sessions_open(struct hub *);

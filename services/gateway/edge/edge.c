@@ -21,6 +21,7 @@ enum {
     TICK_MS = 20,
     LOOK_MS = 250,
     CLOSING_MS = 3000,
+    FAREWELL_MS = 5000, /* how long Redis may not take a session that is written down, before the rest is given up */
     IDENTIFY_TIMEOUT_MS = 15000,
     RING_EVENTS = 1024,
     RING_EPHEMERAL = 128,
@@ -99,7 +100,8 @@ static struct core_metric {
     NUMBER(COUNTER, "sessions_moved_out_total", "Sessions that another gateway took", moved_out),
     NUMBER(COUNTER, "sessions_refused_total", "IDENTIFYs of people who have the most sessions already",
            refused_sessions),
-    NUMBER(COUNTER, "sessions_claimed_total", "Sessions resumed from their last tick, after a kill", claimed),
+    NUMBER(COUNTER, "sessions_claimed_total", "Sessions resumed from what is in Redis: behind a kill, or the end of a drain", claimed),
+    NUMBER(COUNTER, "session_farewells_total", "Sessions that were written down whole at the end of a drain", farewells),
     NUMBER(COUNTER, "session_moves_failed_total", "Tries to move a session that came to nothing", moves_failed),
 #undef NUMBER
 };
@@ -172,11 +174,32 @@ static bool nothing_to_hand_over(struct edge *e, int64_t now)
     return !stats.sessions || (now >= e->told_all_ms && !(e->peers && peers_take_over(e->peers, now)));
 }
 
+/* Whether every session that is still here was written down for whoever takes it up, as far as Redis lets. */
+static bool say_farewell(struct edge *e, int64_t now)
+{
+    if (!e->farewell_until_ms)
+        e->farewell_until_ms = now + FAREWELL_MS;
+    unsigned room = ticks_farewell_room(e->ticks), n = room ? hub_farewell(e->hub, room, now) : 0;
+    if (n)
+        e->farewell_until_ms = now + FAREWELL_MS;
+    return (room && !n && ticks_are_written(e->ticks)) || now >= e->farewell_until_ms;
+}
+
+static void log_drained(struct edge *e)
+{
+    struct hub_stats stats;
+    hub_stats(e->hub, &stats);
+    log_info("drained", LOG_I("taken", (int64_t)stats.moved_out), LOG_I("written_down", (int64_t)stats.farewells),
+             LOG_I("sockets", e->n_sockets));
+}
+
 static void drain_step(struct edge *e, int64_t now)
 {
     bool idle = !e->n_sockets && !e->n_connections;
-    if (!e->closing_all && ((idle && nothing_to_hand_over(e, now)) || now >= e->drain_until_ms)) {
+    bool over = (idle && nothing_to_hand_over(e, now)) || now >= e->drain_until_ms || e->farewell_until_ms;
+    if (!e->closing_all && over && say_farewell(e, now)) {
         e->closing_all = true;
+        log_drained(e);
         e->drain_until_ms = now + CLOSING_MS;
         socket_close_all(e, CLOSE_RECONNECT, "Going away.");
     }

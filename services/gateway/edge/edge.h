@@ -105,7 +105,7 @@ struct edge {
     uv_check_t after_poll;
     uv_prepare_t before_poll;
     uv_idle_t more; /* keeps the loop from sleeping while a flush is unfinished */
-    int64_t tick_due_us, next_look_ms, told_all_ms, drain_until_ms;
+    int64_t tick_due_us, next_look_ms, told_all_ms, drain_until_ms, farewell_until_ms;
     bool closing_all;
     void (*stopped)(struct edge *); /* the drain is over */
 };

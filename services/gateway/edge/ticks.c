@@ -1,5 +1,6 @@
 /* A hash a session: `k` a number made of its token's hash, `h` the newest hop that was given out or written, `n` how
- * often it was written, and the last four ticks as `t0`..`t3`: "hop:s:base64 of the SessionMove". One script does
+ * often it was written, the last four ticks as `t0`..`t3`: "hop:s:base64 of the SessionMove", and `f` the farewell of
+ * the end of a drain: "hop:from:s:base64", which is preferred to ticks of a hop that is not newer. One script does
  * everything, so that a claim is atomic: whoever claims later has the higher hop, and only that is confirmed; what an
  * older owner (one that hung) still writes is refused. A claim drops the ticks past the seq from which the session now
  * goes on. */
@@ -15,7 +16,7 @@
 enum { PUT, CLAIM, CONFIRM, DROP };
 enum { PATIENCE_MS = 1000, HASH_BYTES = 32, KEY_BYTES = BUS_COMMAND_KEY_BYTES_MAX + 1, SLACK_MS = 10000 };
 
-/* ARGV: what, number of the token, hop, s or seq, ms to live, tick. */
+/* ARGV: what, number of the token, hop, s or seq, ms to live, whole_from or -1, tick. */
 static const char script[] =
     "local k, what, hop, s = KEYS[1], ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]) "
     "local newest = tonumber(redis.call('HGET', k, 'h') or '-1') "
@@ -23,8 +24,14 @@ static const char script[] =
     "if what == '2' then return {newest == hop and 1 or 0} end "
     "if what == '0' then "
     "  if hop < newest then return {0} end "
+    "  if tonumber(ARGV[6]) >= 0 then "
+    "    redis.call('HSET', k, 'k', ARGV[2], 'h', ARGV[3], 'f', "
+    "      ARGV[3] .. ':' .. ARGV[6] .. ':' .. ARGV[4] .. ':' .. ARGV[7]) "
+    "    redis.call('PEXPIRE', k, ARGV[5]) "
+    "    return {1} "
+    "  end "
     "  local n = redis.call('HINCRBY', k, 'n', 1) % 4 "
-    "  redis.call('HSET', k, 'k', ARGV[2], 'h', ARGV[3], 't' .. n, ARGV[3] .. ':' .. ARGV[4] .. ':' .. ARGV[6]) "
+    "  redis.call('HSET', k, 'k', ARGV[2], 'h', ARGV[3], 't' .. n, ARGV[3] .. ':' .. ARGV[4] .. ':' .. ARGV[7]) "
     "  redis.call('PEXPIRE', k, ARGV[5]) "
     "  return {1} "
     "end "
@@ -39,6 +46,11 @@ static const char script[] =
     "    elseif a > best_hop or (a == best_hop and b > best_s) then best, best_hop, best_s = text, a, b end "
     "  end "
     "end "
+    "local f = redis.call('HGET', k, 'f') "
+    "if f then "
+    "  local a, from, b, text = string.match(f, '^(%d+):(%d+):(%d+):(.*)$') "
+    "  if tonumber(a) >= best_hop and s >= tonumber(from) and s <= tonumber(b) then best = text end "
+    "end "
     "if not best then return {0} end "
     "redis.call('HSET', k, 'h', newest + 1) "
     "redis.call('PEXPIRE', k, ARGV[5]) "
@@ -47,6 +59,7 @@ static const char script[] =
 struct ticks {
     struct edge *edge;
     struct bus_commander *redis;
+    unsigned farewells; /* under way */
 };
 
 struct ticks *ticks_create(struct edge *e)
@@ -76,15 +89,21 @@ static int64_t number_of(const uint8_t hash[HASH_BYTES])
     return n & INT64_MAX;
 }
 
-static void run(struct ticks *t, const char *session_id, int what, int64_t token, uint64_t hop, int64_t s,
-                const char *text, bus_command_fn *done, void *user)
+static void run_from(struct ticks *t, const char *session_id, int what, int64_t token, uint64_t hop, int64_t s,
+                     int64_t from, const char *text, bus_command_fn *done, void *user)
 {
     char key[KEY_BYTES];
     const char *keys[] = {key};
     int64_t live_ms = t->edge->config->session_linger_ms + SLACK_MS;
-    int64_t numbers[] = {what, token, (int64_t)hop, s, live_ms};
+    int64_t numbers[] = {what, token, (int64_t)hop, s, live_ms, from};
     make_key(session_id, key);
     bus_command_run_text(t->redis, keys, 1, numbers, sizeof numbers / sizeof *numbers, text, done, user);
+}
+
+static void run(struct ticks *t, const char *session_id, int what, int64_t token, uint64_t hop, int64_t s,
+                const char *text, bus_command_fn *done, void *user)
+{
+    run_from(t, session_id, what, token, hop, s, -1, text, done, user);
 }
 
 static void on_dropped(void *user, status st, const int64_t *numbers, unsigned n)
@@ -95,6 +114,7 @@ static void on_dropped(void *user, status st, const int64_t *numbers, unsigned n
 struct writing {
     struct ticks *ticks;
     uint64_t hop;
+    bool farewell;
     char session_id[];
 };
 
@@ -102,11 +122,22 @@ static void on_written(void *user, status st, const int64_t *numbers, unsigned n
 {
     struct writing *w = user;
     struct edge *e = w->ticks->edge;
+    w->ticks->farewells -= w->farewell;
     if (st == ST_OK && n == 1) {
         hub_on_tick(e->hub, w->session_id, w->hop, numbers[0] == 1, clock_mono_ms());
         edge_touch(e);
     }
     free(w);
+}
+
+unsigned ticks_farewell_room(const struct ticks *t)
+{
+    return bus_commander_ready(t->redis) ? TICKS_FAREWELLS_MAX - t->farewells : 0;
+}
+
+bool ticks_are_written(const struct ticks *t)
+{
+    return !t->farewells;
 }
 
 void ticks_put(struct ticks *t, const Hubbub__V1__SessionMove *m, const uint8_t token_hash[HASH_BYTES])
@@ -119,12 +150,14 @@ void ticks_put(struct ticks *t, const Hubbub__V1__SessionMove *m, const uint8_t 
     struct writing *w = malloc(sizeof *w + strlen(m->session_id) + 1);
     if (!bytes || !w)
         log_fatal("out of memory");
-    *w = (struct writing){t, m->hop};
+    *w = (struct writing){t, m->hop, m->has_whole_from};
     memcpy(w->session_id, m->session_id, strlen(m->session_id) + 1);
     char *text = (char *)bytes + n;
     hubbub__v1__session_move__pack(m, bytes);
     sodium_bin2base64(text, size, bytes, n, sodium_base64_VARIANT_ORIGINAL);
-    run(t, m->session_id, PUT, number_of(token_hash), m->hop, m->s, text, on_written, w);
+    t->farewells += w->farewell;
+    run_from(t, m->session_id, PUT, number_of(token_hash), m->hop, m->s, w->farewell ? m->whole_from : -1, text,
+             on_written, w);
     free(bytes);
 }
 
@@ -169,7 +202,7 @@ static void on_claimed(void *user, status st, const int64_t *numbers, unsigned n
     Hubbub__V1__SessionMove *m = st == ST_OK && n == 1 ? read_tick(bus_command_text(a.ticks->redis)) : NULL;
     if (m)
         PB_SET(m, hop, (uint64_t)numbers[0]);
-    hub_on_claim(e->hub, a.ticket, m, clock_mono_ms());
+    hub_on_claim(e->hub, a.ticket, st, m, clock_mono_ms());
     edge_touch(e);
     if (m)
         hubbub__v1__session_move__free_unpacked(m, NULL);
