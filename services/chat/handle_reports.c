@@ -8,7 +8,9 @@
 #include "services/chat/message_send.h"
 #include "services/chat/reports.h"
 #include "services/chat/rows.h"
+#include "services/chat/tickets.h"
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const int64_t DAY_MS = 24 * 3600 * INT64_C(1000);
@@ -195,9 +197,71 @@ static status load(struct call *c, uint64_t id, Hubbub__V1__Report *ret)
     return st;
 }
 
+/* The message may be gone, and with it the files' usual addresses. */
+static status link_files(struct call *c, Hubbub__V1__Report *r)
+{
+    struct arena *a = call_arena(c);
+    size_t n;
+    char *ticket;
+    Hubbub__V1__Attachment **files = message_files(r->message, &n);
+    if (!n)
+        return ST_OK;
+    DB_LEASED struct db *d = NULL;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = ticket_issue(c, d, call_user(c), TICKET_EVIDENCE, arena_printf(a, "%" PRIu64, r->id), &ticket);
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        files[i]->url = files[i]->proxy_url = message_file_url(
+            a, arena_printf(a, "%s/evidence/%s/%" PRIu64, chat_public_url(c), ticket, files[i]->id), files[i]);
+    return st;
+}
+
+static status load_linked(struct call *c, uint64_t id, Hubbub__V1__Report *ret)
+{
+    status st = load(c, id, ret);
+    return st == ST_OK && ret->message ? link_files(c, ret) : st;
+}
+
 static status get(struct call *c, const Hubbub__V1__ReportRequest *req, Hubbub__V1__Report *resp)
 {
-    return load(c, req->report_id, resp);
+    return load_linked(c, req->report_id, resp);
+}
+
+/* The ticket's owner is asked again: the right may have gone since. */
+static status load_evidence(struct call *c, const Hubbub__V1__EvidenceRequest *req, struct db_rows **ret)
+{
+    DB_LEASED struct db *d = NULL;
+    uint64_t user;
+    const char *report;
+    status st = chat_lease(c, &d);
+    if (st == ST_OK)
+        st = ticket_look(c, d, req->ticket ? req->ticket : "", TICKET_EVIDENCE, &user, &report);
+    if (st == ST_OK)
+        st = chat_query(c, d, ret,
+                        "SELECT f.store_key, r.message FROM report_files f JOIN reports r ON r.id = f.report_id WHERE "
+                        "r.id = $1 AND f.attachment_id = $2 AND EXISTS (SELECT FROM users WHERE id = $3 AND admin AND "
+                        "NOT disabled)",
+                        DB_ID(strtoull(report, NULL, 10)), DB_ID(req->attachment_id), DB_ID(user));
+    return st == ST_OK && !db_count(*ret) ? call_fail(c, ST_UNKNOWN_ASSET, "no such evidence") : st;
+}
+
+static status resolve_evidence(struct call *c, const Hubbub__V1__EvidenceRequest *req, Hubbub__V1__Attachment *ret)
+{
+    struct db_rows *rows;
+    size_t n, n_files;
+    status st = load_evidence(c, req, &rows);
+    if (st != ST_OK)
+        return st;
+    const uint8_t *packed = db_bytes(rows, 0, 1, &n);
+    Hubbub__V1__Message *m = hubbub__v1__message__unpack(arena_protobuf(call_arena(c)), n, packed);
+    Hubbub__V1__Attachment **files = m ? message_files(m, &n_files) : NULL;
+    for (size_t i = 0; files && i < n_files; i++)
+        if (files[i]->id == req->attachment_id) {
+            *ret = *files[i];
+            ret->store_key = (char *)db_text(rows, 0, 0);
+            return ST_OK;
+        }
+    return call_fail(c, ST_UNKNOWN_ASSET, "the message has no such file");
 }
 
 /* ---- Resolve ----------------------------------------------------------------------------------------------------- */
@@ -320,7 +384,7 @@ static status resolve(struct call *c, const Hubbub__V1__ResolveReportRequest *re
         st = act->run(c, ch, &t);
     if (st == ST_OK)
         st = change_commit(ch);
-    return st == ST_OK ? load(c, req->report_id, resp) : st;
+    return st == ST_OK ? load_linked(c, req->report_id, resp) : st;
 }
 
 const struct hubbub__v1__reports__handlers reports_handlers = {
@@ -328,4 +392,5 @@ const struct hubbub__v1__reports__handlers reports_handlers = {
     .list = list,
     .get = get,
     .resolve = resolve,
+    .resolve_evidence = resolve_evidence,
 };

@@ -123,14 +123,19 @@ Hubbub__V1__Attachment **message_files(const Hubbub__V1__Message *m, size_t *ret
     return m->attachments;
 }
 
+char *message_file_url(struct arena *a, const char *folder, const Hubbub__V1__Attachment *f)
+{
+    return arena_printf(a, "%s/%s", folder, encode_segment(a, f->filename ? f->filename : ""));
+}
+
 void message_set_urls(struct arena *a, Hubbub__V1__Message *m, const char *public_url)
 {
     size_t n;
     Hubbub__V1__Attachment **files = message_files(m, &n);
     for (size_t i = 0; i < n; i++) {
         Hubbub__V1__Attachment *f = files[i];
-        f->url = arena_printf(a, "%s/attachments/%" PRIu64 "/%" PRIu64 "/%s", public_url, m->channel_id, f->id,
-                              encode_segment(a, f->filename ? f->filename : ""));
+        f->url = message_file_url(
+            a, arena_printf(a, "%s/attachments/%" PRIu64 "/%" PRIu64, public_url, m->channel_id, f->id), f);
         f->proxy_url = f->url;
     }
 }

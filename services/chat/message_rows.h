@@ -20,6 +20,8 @@ Hubbub__V1__Message *rows_message(struct arena *, const struct db_rows *, unsign
 const void *message_pack_extra(struct arena *, const Hubbub__V1__Message *, size_t *ret_n);
 /* The files whose rows belong to the message: its own, or those of what it forwards. */
 Hubbub__V1__Attachment **message_files(const Hubbub__V1__Message *, size_t *ret_n);
+/* {folder}/{filename}, the name encoded. */
+char *message_file_url(struct arena *, const char *folder, const Hubbub__V1__Attachment *);
 /* {public_url}/attachments/{channel}/{id}/{filename} into url and proxy_url. */
 void message_set_urls(struct arena *, Hubbub__V1__Message *, const char *public_url);
 /* As an event shows it: with guild_id and the author's member, or (guild_id 0: a DM) the channel's type; shares the

@@ -12,7 +12,8 @@ static int64_t life_s(enum ticket_purpose purpose)
                                     [TICKET_CODES_NEW] = 300,
                                     [TICKET_VERIFY] = 86400,
                                     [TICKET_RESET] = 3600,
-                                    [TICKET_EXPORT] = 3600};
+                                    [TICKET_EXPORT] = 3600,
+                                    [TICKET_EVIDENCE] = 3600};
     return table[purpose];
 }
 
@@ -51,18 +52,28 @@ status ticket_withdraw(struct db *d, struct arena *a, int64_t deadline_ms, const
     return db_run(d, a, deadline_ms, &rows, "DELETE FROM tickets WHERE hash = $1", DB_BYTES(digest, sizeof digest));
 }
 
-status ticket_owner(struct call *c, struct db *d, const char *ticket, enum ticket_purpose purpose,
-                    uint64_t *ret_user_id)
+status ticket_look(struct call *c, struct db *d, const char *ticket, enum ticket_purpose purpose,
+                   uint64_t *ret_user_id, const char **ret_data)
 {
     uint8_t digest[TOKEN_HASH_N];
     token_hash(ticket, digest);
     struct db_rows *rows;
     status st = chat_query(
-        c, d, &rows, "SELECT user_id FROM tickets WHERE hash = $1 AND purpose = $2 AND expires_at > clock_timestamp()",
+        c, d, &rows,
+        "SELECT user_id, data FROM tickets WHERE hash = $1 AND purpose = $2 AND expires_at > clock_timestamp()",
         DB_BYTES(digest, sizeof digest), DB_I64(purpose));
-    if (st == ST_OK)
-        *ret_user_id = db_count(rows) ? db_u64(rows, 0, 0) : 0;
-    return st;
+    if (st != ST_OK)
+        return st;
+    *ret_user_id = db_count(rows) ? db_u64(rows, 0, 0) : 0;
+    *ret_data = db_count(rows) ? db_text(rows, 0, 1) : "";
+    return ST_OK;
+}
+
+status ticket_owner(struct call *c, struct db *d, const char *ticket, enum ticket_purpose purpose,
+                    uint64_t *ret_user_id)
+{
+    const char *data;
+    return ticket_look(c, d, ticket, purpose, ret_user_id, &data);
 }
 
 status ticket_spend(struct change *ch, uint64_t user_id, const char *ticket, enum ticket_purpose purpose, bool *ret,

@@ -11,6 +11,7 @@ enum ticket_purpose {
     TICKET_VERIFY = 4,    /* in a mail: this address is the user's; data: the address */
     TICKET_RESET = 5,     /* in a mail: choose a new password; data: the address */
     TICKET_CODES_NEW = 3, /* to have them made anew */
+    TICKET_EVIDENCE = 7,  /* in links: files of a report; not spent by it. data: the report's id */
     TICKET_EXPORT = 6,    /* in a link: download one's last export; not spent by it */
 };
 /* How many of a purpose a user has at once; the oldest goes for one more. */
@@ -27,6 +28,9 @@ status ticket_withdraw(struct db *, struct arena *, int64_t deadline_ms, const c
 /* Whose it is; 0: nobody's, or expired, or spent. */
 status ticket_owner(struct call *, struct db *, const char *ticket, enum ticket_purpose,
                     uint64_t *ret_user_id) MUST_CHECK;
+/* The same, with what was kept with it, or "". */
+status ticket_look(struct call *, struct db *, const char *ticket, enum ticket_purpose, uint64_t *ret_user_id,
+                   const char **ret_data) MUST_CHECK;
 /* In a change that holds the user's scope. *ret: it was good until now, and is no more. *ret_data: what was kept with
  * it, or ""; may be NULL. */
 status ticket_spend(struct change *, uint64_t user_id, const char *ticket, enum ticket_purpose, bool *ret,

@@ -67,7 +67,8 @@ describe('reports', () => {
     test('a file stays in the store while its report is kept, and the message as it was', async () => {
         const form = new FormData();
         form.set('payload_json', JSON.stringify({ content: 'see the file' }));
-        form.set('files[0]', new Blob([`evidence ${Math.random()}`]), 'a.txt');
+        const evidence = `evidence ${Math.random()}`;
+        form.set('files[0]', new Blob([evidence]), 'a.txt');
         const earlier = stored();
         const said = await author.post(`/channels/${g.channel}/messages`, form);
         const file = stored().find((n) => !earlier.includes(n));
@@ -84,7 +85,20 @@ describe('reports', () => {
         await until('the sweeper came by', () => !stored().includes(unused), 20_000);
         assert.ok(stored().includes(file));
         const r = await admin.get(`/admin/reports/${id}`);
-        assert.deepEqual([r.message_exists, r.message.content, r.message.attachments[0].filename], [false, 'see the file', 'a.txt']);
+        const { url, filename } = r.message.attachments[0];
+        assert.deepEqual([r.message_exists, r.message.content, filename], [false, 'see the file', 'a.txt']);
+        assert.equal((await fetch(said.attachments[0].url)).status, 404, 'out of reach for all others');
+        const answer = await fetch(url);
+        assert.deepEqual([answer.status, await answer.text()], [200, evidence]);
+        for (const bad of [url.replace('a.txt', 'b.txt'), url.replace(/evidence\/./, 'evidence/'), `${up.hub.url}/evidence/x/${said.attachments[0].id}/a.txt`, `${up.hub.url}/evidence/`])
+            assert.equal((await fetch(bad)).status, 404, bad);
+        const second = await up.hub.register();
+        up.hub.command('user', 'admin', second.username, 'on');
+        await until('the flag is known', async () => (await second.request('GET', '/admin/reports')).status === 200);
+        const theirs = (await second.get(`/admin/reports/${id}`)).message.attachments[0].url;
+        assert.equal((await fetch(theirs)).status, 200);
+        up.hub.command('user', 'admin', second.username, 'off');
+        assert.equal((await fetch(theirs)).status, 404, 'who is no administrator any more');
     });
 
     test('resolved by deleting: the message goes for all, its other reports with it, and the guild\'s audit log tells', async () => {

@@ -1,13 +1,17 @@
-/* /attachments/{channel_id}/{attachment_id}/{filename}: chat says what it is, media streams it. The content is a
+/* /attachments/{channel_id}/{attachment_id}/{filename}, and /evidence/{ticket}/{attachment_id}/{filename} of a report:
+ * chat says what it is, media streams it. The content is a
  * stranger's: it is never run (CSP sandbox, nosniff), and what a browser would not merely show is handed out as a
  * download. */
 #include "hubbub/v1/media.hub.h"
 #include "hubbub/v1/messages.hub.h"
+#include "hubbub/v1/reports.hub.h"
 #include "services/gateway/edge/download.h"
 #include "services/gateway/edge/range.h"
 #include "services/gateway/edge/url.h"
 #include <stdlib.h>
 #include <string.h>
+
+enum { TICKET_BYTES_MAX = 100 };
 
 struct attachment {
     struct download download;
@@ -106,44 +110,65 @@ static void on_resolved(void *user, const struct rpc_result *result)
     exchange_unref(x);
 }
 
-/* "123/456/name" */
-static bool read_path(struct exchange *x, const char *path, struct attachment *d)
+/* "123/"; *path moves behind it. */
+static bool read_number(const char **path, uint64_t *ret)
 {
-    char *end;
-    size_t first = strspn(path, "0123456789");
-    if (!first || first > 20 || path[first] != '/')
+    size_t n = strspn(*path, "0123456789");
+    if (!n || n > 20 || (*path)[n] != '/')
         return false;
-    d->channel_id = strtoull(path, &end, 10);
-    path += first + 1;
-    size_t second = strspn(path, "0123456789");
-    if (!second || second > 20 || path[second] != '/')
+    *ret = strtoull(*path, NULL, 10);
+    *path += n + 1;
+    return true;
+}
+
+/* "456/name" */
+static bool read_file(struct exchange *x, const char *path, struct attachment *d)
+{
+    if (!read_number(&path, &d->attachment_id))
         return false;
-    d->attachment_id = strtoull(path, &end, 10);
-    path += second + 1;
     d->filename = url_decode(x->arena, path, strlen(path), false);
     return d->filename && *d->filename;
+}
+
+/* false: it was answered. */
+static bool may_ask(struct exchange *x, bool path_is_right)
+{
+    if (strcmp(x->head.verb, "GET") && !x->is_head)
+        exchange_fail(x, ST_METHOD_NOT_ALLOWED, NULL);
+    else if (!path_is_right)
+        exchange_fail(x, ST_UNKNOWN_ASSET, NULL);
+    else if (!rpc_group_ready(x->edge->chat))
+        exchange_fail(x, ST_UNAVAILABLE, NULL);
+    else
+        return true;
+    return false;
 }
 
 void attachment_start(struct exchange *x, const char *path)
 {
     struct attachment *d = ARENA_NEW(x->arena, struct attachment);
     x->state = d;
-    if (strcmp(x->head.verb, "GET") && !x->is_head) {
-        exchange_fail(x, ST_METHOD_NOT_ALLOWED, NULL);
+    if (!may_ask(x, read_number(&path, &d->channel_id) && read_file(x, path, d)))
         return;
-    }
-    if (!read_path(x, path, d)) {
-        exchange_fail(x, ST_UNKNOWN_ASSET, NULL);
-        return;
-    }
-    if (!rpc_group_ready(x->edge->chat)) {
-        exchange_fail(x, ST_UNAVAILABLE, NULL);
-        return;
-    }
     Hubbub__V1__ResolveAttachmentRequest request = HUBBUB__V1__RESOLVE_ATTACHMENT_REQUEST__INIT;
     PB_SET(&request, channel_id, d->channel_id);
     PB_SET(&request, attachment_id, d->attachment_id);
     exchange_ref(x);
     rpc_call(x->edge->chat, d->channel_id, &hubbub__v1__messages__resolve_attachment__method, &request.base, &x->caller,
+             0, on_resolved, x);
+}
+
+void evidence_start(struct exchange *x, const char *path)
+{
+    struct attachment *d = ARENA_NEW(x->arena, struct attachment);
+    size_t n = strcspn(path, "/");
+    x->state = d;
+    if (!may_ask(x, n && n <= TICKET_BYTES_MAX && path[n] && read_file(x, path + n + 1, d)))
+        return;
+    Hubbub__V1__EvidenceRequest request = HUBBUB__V1__EVIDENCE_REQUEST__INIT;
+    request.ticket = arena_strndup(x->arena, path, n);
+    PB_SET(&request, attachment_id, d->attachment_id);
+    exchange_ref(x);
+    rpc_call(x->edge->chat, d->attachment_id, &hubbub__v1__reports__resolve_evidence__method, &request.base, &x->caller,
              0, on_resolved, x);
 }

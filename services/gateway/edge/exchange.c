@@ -301,9 +301,25 @@ static struct exchange *create(struct connection *c, char *head_text, const stru
     return x;
 }
 
+/* Files that chat gives out by what stands in their path. */
+static bool file_start(struct exchange *x)
+{
+    static const struct {
+        const char *prefix;
+        void (*start)(struct exchange *, const char *behind);
+    } files[] = {{"/attachments/", attachment_start}, {"/evidence/", evidence_start}, {"/exports/", export_start}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t n = strlen(files[i].prefix);
+        if (!strncmp(x->head.path, files[i].prefix, n)) {
+            files[i].start(x, x->head.path + n);
+            return true;
+        }
+    }
+    return false;
+}
+
 void exchange_start(struct connection *c, char *head_text, const struct http_head *head)
 {
-    static const char attachments[] = "/attachments/", exports[] = "/exports/";
     struct exchange *x = create(c, head_text, head);
     exchange_ref(x);
     if (x->head.websocket)
@@ -312,11 +328,7 @@ void exchange_start(struct connection *c, char *head_text, const struct http_hea
         answer_options(x);
     else if (admit_refuse_address(x))
         ;
-    else if (!strncmp(x->head.path, attachments, sizeof attachments - 1))
-        attachment_start(x, x->head.path + sizeof attachments - 1);
-    else if (!strncmp(x->head.path, exports, sizeof exports - 1))
-        export_start(x, x->head.path + sizeof exports - 1);
-    else if (!asset_start(x) && !own_route_start(x))
+    else if (!file_start(x) && !asset_start(x) && !own_route_start(x))
         find_route(x);
     exchange_unref(x);
 }

@@ -64,5 +64,7 @@ bool json_images_wanted(const struct wire_message *request);
 void export_start(struct exchange *, const char *ticket);
 /* attachment.c: path is behind "/attachments/". */
 void attachment_start(struct exchange *, const char *path);
+/* The same behind "/evidence/". */
+void evidence_start(struct exchange *, const char *path);
 /* asset.c: true when it took the request. */
 bool asset_start(struct exchange *);
