@@ -100,7 +100,7 @@ export const VIEWS = {
             await p.page.locator('.screen').getByRole('button', { name: 'Engineers', exact: true }).click();
         },
     },
-    'server-emoji': { within: '.screen', open: async (p, phone) => { await serverSettings(p, phone, 'Emoji'); await p.page.getByText('made by').first().waitFor(); } },
+    'server-emoji': { within: '.screen', open: async (p, phone) => { await serverSettings(p, phone, 'Emoji'); await p.page.locator('.emoji-row img').first().waitFor(); } },
     'server-members': { within: '.screen',
         open: async (p, phone) => {
             await serverSettings(p, phone, 'Members');

@@ -56,7 +56,7 @@ export function Switcher() {
         <Dialog title={text.switcher.title} class="switcher">
             <input list={undefined} type="text" role="combobox" aria-expanded="true" aria-controls="goals" aria-activedescendant={list.length ? `goal-${at}` : undefined} autofocus aria-label={text.switcher.placeholder} placeholder={text.switcher.placeholder} value={query} onInput={(e) => { setQuery(e.currentTarget.value); setAt(0); }} onKeyDown={press} />
             <ul id="goals" role="listbox" aria-label={text.switcher.title}>
-                {list.map((g, i) => <li key={g.key} id={`goal-${i}`} role="option" aria-selected={i === at} onClick={() => go(g)}>{g.label} <small>{g.detail}</small></li>)}
+                {list.map((g, i) => <li key={g.key} id={`goal-${i}`} role="option" aria-selected={i === at} onClick={() => go(g)}><span>{g.label}</span> <small>{g.detail}</small></li>)}
             </ul>
             {!list.length && <p class="hint">{text.switcher.none}</p>}
         </Dialog>
