@@ -2,7 +2,9 @@
 // or a made-up address, hold while Redis hangs, and are never met by a classroom or by a bot of a stock library.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import WebSocket from 'ws';
 import { Client as Bot, Events, GatewayIntentBits, Partials } from 'discord.js';
 import { Op, PASSWORD, Socket, exchange, sleep, unique, until, withHubbub } from '../e2e/harness.js';
 
@@ -325,11 +327,30 @@ describe('limits by default, two gateways', () => {
     });
 });
 
+describe('an operator with few sockets', () => {
+    const up = withHubbub({ before, after }, { env: { HUBBUB_CONNECTIONS_MAX: '60' } });
+
+    test('who comes past the bound is turned away and counted; when others go there is room again', async () => {
+        const refused = () => metric(up.hub, 'gateway-1', 'hubbub_gateway_accept_refused_total');
+        const sockets = Array.from({ length: 80 }, () => createConnection(up.hub.port, '127.0.0.1'));
+        let closed = 0;
+        for (const s of sockets) {
+            s.on('error', () => {});
+            s.on('close', () => { closed++; });
+        }
+        await until('the rest are closed', () => closed >= 20);
+        assert.ok(closed <= 30, `${closed} were closed`); // some places are the harness's own
+        assert.ok(await refused() >= 20);
+        for (const s of sockets) s.destroy();
+        await until('there is room', async () => (await up.hub.request('GET', '/gateway').catch(() => ({}))).status === 200);
+    });
+});
+
 describe('limits of an operator, behind a trusted proxy', () => {
     const up = withHubbub({ before, after }, {
         env: {
             HUBBUB_RATELIMIT: 'on', HUBBUB_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8', HUBBUB_RATELIMIT_INVALID: '20/5', HUBBUB_RATELIMIT_IDENTIFY: '4/60',
-            HUBBUB_IDENTIFY_CONCURRENCY: '1', HUBBUB_RATELIMIT_GLOBAL: 'off', HUBBUB_RATELIMIT_FRAMES: '20/60', HUBBUB_USER_SESSIONS_MAX: '9',
+            HUBBUB_RATELIMIT_HANDSHAKES_ADDRESS: '30/5', HUBBUB_IDENTIFY_CONCURRENCY: '1', HUBBUB_RATELIMIT_GLOBAL: 'off', HUBBUB_RATELIMIT_FRAMES: '20/60', HUBBUB_USER_SESSIONS_MAX: '9',
         },
     });
     const from = (address, path, options = {}) => up.hub.request('GET', path, { headers: { 'x-forwarded-for': address }, ...options });
@@ -371,6 +392,50 @@ describe('limits of an operator, behind a trusted proxy', () => {
         second.identify(bot.secret);
         await second.event('READY');
         await Promise.all([first.close(), second.close()]);
+    });
+
+    test('a flood of handshakes is shed by 503, of its address alone', async () => {
+        const open = (address) => new Promise((done) => {
+            const s = new WebSocket(`ws://127.0.0.1:${up.hub.port}/?v=10&encoding=json`, { headers: { 'x-forwarded-for': address } });
+            const end = (answer) => { s.terminate(); done(answer); };
+            s.on('error', () => {});
+            s.on('open', () => end(101));
+            s.on('unexpected-response', (_, answer) => {
+                const retry = Number(answer.headers['retry-after']);
+                answer.destroy();
+                end(retry >= 1 && retry <= 5 ? answer.statusCode : `${answer.statusCode}, Retry-After ${retry}`);
+            });
+        });
+        const counted = () => metric(up.hub, 'gateway-1', 'hubbub_ratelimited_total{scope="handshake"}');
+        const before_ = await counted();
+        const answers = await Promise.all(Array.from({ length: 40 }, () => open('198.51.100.20')));
+        assert.deepEqual([answers.filter((a) => a === 101).length, answers.filter((a) => a === 503).length], [30, 10], `${answers}`);
+        assert.equal(await counted(), before_ + 10);
+        assert.equal(await open('198.51.100.21'), 101);
+    });
+
+    test('a head that trickles in is given up after 15 s, and others are served meanwhile', { timeout: 60_000 }, async () => {
+        const timeouts = () => metric(up.hub, 'gateway-1', 'hubbub_http_timeouts_total');
+        const before_ = await timeouts(), start = Date.now();
+        const slow = Array.from({ length: 50 }, () => createConnection(up.hub.port, '127.0.0.1'));
+        for (const s of slow) {
+            s.on('error', () => {});
+            s.write('GET /api/v10/gateway HTTP/1.1\r\nhost: x\r\n');
+        }
+        const trickle = setInterval(() => slow.forEach((s) => s.writable && s.write('x: y\r\n')), 1000);
+        const closed = Promise.all(slow.map((s) => once(s, 'close')));
+        let worst = 0;
+        for (let i = 0; i < 20; i++) {
+            const begin = Date.now();
+            assert.equal((await up.hub.request('GET', '/gateway')).status, 200);
+            worst = Math.max(worst, Date.now() - begin);
+        }
+        await closed;
+        clearInterval(trickle);
+        const took = Date.now() - start;
+        assert.ok(took > 14_000 && took < 25_000, `${took} ms`);
+        assert.ok(worst < 1000, `${worst} ms`);
+        await until('they are counted', async () => await timeouts() >= before_ + 50);
     });
 
     test('people identify as often as they like, and have as many sessions and frames as the operator says', async () => {

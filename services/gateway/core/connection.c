@@ -182,8 +182,26 @@ static void handle_presence(struct frame *f)
         close_undecodable(f);
         return;
     }
-    if (!is_over(f->h, &f->h->config.presences, &c->presences))
+    memory_free_message(c->late);
+    c->late = NULL;
+    if (!is_over(f->h, &f->h->config.presences, &c->presences)) {
         session_set_presence(f->h, c->session, d);
+        return;
+    }
+    f->h->stats.presences_late++;
+    c->late = memory_copy_message(d);
+}
+
+/* The window of op 3 is over: what was said last in it is the first of the next. */
+static void tell_late_presence(struct hub *h, struct hub_connection *c)
+{
+    if (h->now - c->presences.start < h->config.presences.window_ms)
+        return;
+    is_over(h, &h->config.presences, &c->presences);
+    if (c->session)
+        session_set_presence(h, c->session, c->late);
+    memory_free_message(c->late);
+    c->late = NULL;
 }
 
 /* Takes what the other forms have for the fields that could not be read; false when a fault is left. */
@@ -400,6 +418,7 @@ void hub_disconnected(struct hub *h, struct hub_connection *c, uint16_t code, in
     }
     DL_DELETE(h->connections, c);
     h->n_connections--;
+    memory_free_message(c->late);
     free(c);
     hub_settle(h);
 }
@@ -416,6 +435,8 @@ static void check(struct hub *h, struct hub_connection *c)
         c->refused_until = 0;
         connection_invalidate(h, c);
     }
+    if (c->late)
+        tell_late_presence(h, c);
     if (c->cut_at && h->now >= c->cut_at)
         connection_close(h, c, 4000, "Reconnect");
     else if (h->now - c->beat_at >= (int64_t)h->config.heartbeat_interval_ms * 3 / 2)

@@ -314,7 +314,9 @@ static void take_entry(struct hub *h, struct scope *s, const Hubbub__V1__FeedEnt
     if (e->seq > s->known)
         s->known = e->seq;
     if (s->state == SCOPE_LOADING || e->seq > s->applied + 1) {
+        unsigned before = s->pend.n + !held_has(&s->pend, e->seq);
         held_put(&s->pend, e);
+        h->stats.held_dropped += before - s->pend.n;
         if (s->state == SCOPE_LIVE)
             scope_arm(h, s, GAP_WAIT_MS);
         return;
@@ -456,6 +458,7 @@ static void answer_read(struct hub *h, struct ticket *t, status st, const Hubbub
 void catchup_start(struct hub *h, struct hold *hold, uint64_t position)
 {
     if (hold->scope->applied - position > CATCHUP_RANGE_MAX) {
+        h->stats.catchups_over++;
         session_invalidate(h, hold->session);
         return;
     }
@@ -485,6 +488,7 @@ void catchup_queue_payload(struct hub *h, struct hold *hold, struct hub_payload 
 {
     struct catchup *c = hold->catchup;
     if (c->n_payloads == CATCHUP_PAYLOADS_MAX) {
+        h->stats.catchups_over++;
         session_invalidate(h, hold->session);
         return;
     }
@@ -500,6 +504,7 @@ bool catchup_queue(struct hub *h, struct hold *hold, const Hubbub__V1__FeedEntry
 {
     if (held_put(&hold->catchup->queue, e))
         return true;
+    h->stats.catchups_over++;
     session_invalidate(h, hold->session);
     return false;
 }

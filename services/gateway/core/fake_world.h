@@ -209,6 +209,8 @@ void fake_serve(struct fake_world *, struct fake_question *, status);
 /* Of a served one, the answer does not arrive: what it did is done. */
 void fake_lose(struct fake_question *);
 void fake_deliver(struct fake_world *, struct fake_question *);
+/* It was answered otherwise. */
+void fake_drop(struct fake_world *, struct fake_question *);
 /* Takes the message off the bus. */
 void fake_bus_deliver(struct fake_world *, struct fake_bus *, bool lost, bool twice);
 /* ... to those gateways only; bits by index. */

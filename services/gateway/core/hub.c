@@ -33,6 +33,7 @@ void hub_destroy(struct hub *h)
         if (c->session)
             c->session->connection = NULL;
         move_forget(h, c);
+        memory_free_message(c->late);
         free(c);
     }
     while (h->sessions)

@@ -110,7 +110,7 @@ struct hub_config {
     uint32_t identifies_asked_max, identifies_waiting_max;
     uint32_t frame_bytes_max_bot, frame_bytes_max_user; /* 4096, 16384; above: 4002 */
     struct hub_limit frames;                            /* 120 in 60 s: then 4008 */
-    struct hub_limit presences;                         /* op 3, 5 in 20 s: more are dropped */
+    struct hub_limit presences;                         /* op 3, 5 in 20 s: of more, the last counts after that */
     unsigned user_sessions_max;                         /* 50: then 4015 */
     const char *gateway_id;
     const char *resume_url; /* ws://... handed out in READY */
@@ -200,7 +200,8 @@ struct hub_stats {
     uint64_t list_updates, list_rebuilds, list_pages, list_rows_refused;
     uint64_t dispatched, resumed, identified, gaps, reads, resets, ring_evictions, invalid_sessions;
     uint64_t moved_in, moved_out, moves_failed, claimed, farewells;
-    uint64_t refused_sessions;
+    uint64_t refused_sessions, presences_late;
+    uint64_t held_dropped, catchups_over, watched_refused; /* at the bounds of state.h */
     uint64_t identifies_refused, identifies_overdue, opens, loads;
 };
 void hub_stats(const struct hub *, struct hub_stats *ret);

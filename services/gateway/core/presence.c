@@ -159,12 +159,13 @@ static void send_presence(struct hub *h, struct hold *hold, const Hubbub__V1__Pr
 }
 
 /* Replaces the list of the guild, as far as the session's bound lets it. */
-static void watch(struct hold *hold, const Hubbub__V1__GuildSubscription *d)
+static void watch(struct hub *h, struct hold *hold, const Hubbub__V1__GuildSubscription *d)
 {
     struct session *x = hold->session;
     size_t others = x->n_watched - hold->n_watched, n = d->n_members;
     if (n > WATCHED_MAX - others)
         n = WATCHED_MAX - others;
+    h->stats.watched_refused += d->n_members - n;
     hold->watched = memory_resized(hold->watched, n * sizeof *hold->watched);
     if (n)
         memcpy(hold->watched, d->members, n * sizeof *hold->watched);
@@ -184,7 +185,7 @@ void presence_subscribe(struct hub *h, struct session *x, const Hubbub__V1__Guil
     uint64_t *before = hold->watched;
     size_t n_before = hold->n_watched;
     hold->watched = NULL;
-    watch(hold, d);
+    watch(h, hold, d);
     bool large = !x->identity.bot && r->member_count > PRESENCE_MEMBERS_MAX;
     for (size_t i = 0; large && i < hold->n_watched && x->state == SESSION_OPEN; i++) {
         uint64_t id = hold->watched[i];

@@ -651,9 +651,17 @@ START_TEST(a_presence_is_told_on_every_change)
     ck_assert_uint_eq(w->last_presence->n_guild_ids, 1);
     for (int i = 0; i < 10; i++)
         fake_send(c, "{\"op\":3,\"d\":{\"status\":\"%s\"}}", i < 4 ? "idle" : "online");
-    ck_assert_str_eq(w->last_presence->status, "idle"); /* five in 20 s; more are dropped */
-    fake_run(w, 20000);
-    fake_send(c, "{\"op\":3,\"d\":{\"status\":\"online\"}}");
+    ck_assert_str_eq(w->last_presence->status, "idle"); /* five in 20 s */
+    fake_send(c, "{\"op\":3,\"d\":{\"status\":\"dnd\"}}");
+    fake_run(w, 19000);
+    ck_assert_str_eq(w->last_presence->status, "idle");
+    fake_run(w, 1200);
+    ck_assert_str_eq(w->last_presence->status, "dnd"); /* of more, the last is told then */
+    struct hub_stats st;
+    hub_stats(w->hub, &st);
+    ck_assert_uint_eq(st.presences_late, 7);
+    for (int i = 0; i < 5; i++) /* it was the first of five */
+        fake_send(c, "{\"op\":3,\"d\":{\"status\":\"%s\"}}", i < 4 ? "online" : "idle");
     ck_assert_str_eq(w->last_presence->status, "online");
     fake_cut(c, 1001);
     ck_assert(w->last_presence->closed);

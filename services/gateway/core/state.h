@@ -305,7 +305,8 @@ struct hub_connection {
     int64_t reconnect_at, cut_at;  /* drain: when op 7 goes out, and when the socket is closed; 0: not yet */
     struct counted {
         int64_t start, n;
-    } frames, presences; /* of hub_config's limits */
+    } frames, presences;             /* of hub_config's limits */
+    Hubbub__V1__PresenceInput *late; /* the last op 3 beyond the limit: it counts once the window is over; NULL: none */
     struct hub_connection *prev, *next;
 };
 

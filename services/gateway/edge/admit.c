@@ -6,24 +6,27 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "services/gateway/edge/exchange.h"
+#include "services/gateway/edge/limit_table.h"
 #include "services/gateway/edge/proxies.h"
 #include "services/gateway/edge/url.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASON_USER, REASON_GLOBAL, REASON_INVALID, REASON_LOGIN, REASON_IDENTIFY, REASONS };
+enum { REASON_USER, REASON_GLOBAL, REASON_INVALID, REASON_LOGIN, REASON_IDENTIFY, REASON_HANDSHAKE, REASONS };
 static struct metric refused[REASONS] = {
     METRIC_COUNTER("hubbub_ratelimited_total", "Requests and IDENTIFYs refused by a limit", "scope=\"user\""),
     METRIC_COUNTER("hubbub_ratelimited_total", "Requests and IDENTIFYs refused by a limit", "scope=\"global\""),
     METRIC_COUNTER("hubbub_ratelimited_total", "Requests and IDENTIFYs refused by a limit", "scope=\"invalid\""),
     METRIC_COUNTER("hubbub_ratelimited_total", "Requests and IDENTIFYs refused by a limit", "scope=\"login\""),
     METRIC_COUNTER("hubbub_ratelimited_total", "Requests and IDENTIFYs refused by a limit", "scope=\"identify\""),
+    METRIC_COUNTER("hubbub_ratelimited_total", "Requests and IDENTIFYs refused by a limit", "scope=\"handshake\""),
 };
 
 struct limits {
     struct ratelimit_limit of[RATELIMIT_CLASSES];
     struct limit_store *store;
+    struct limit_table *handshakes;
     struct proxies proxies;
     bool untrusted_seen; /* somebody whom we do not trust sends X-Forwarded-For: said once */
 };
@@ -41,6 +44,7 @@ bool admit_start(struct edge *e)
         log_error("HUBBUB_TRUSTED_PROXIES is no list of addresses and networks");
     for (unsigned i = 0; i < REASONS; i++)
         metric_register(&refused[i]);
+    l->handshakes = limit_table_create();
     l->store = limit_store_create(e->loop, e->config->redis_url);
     return l->store && !wrong && proxies;
 }
@@ -140,6 +144,27 @@ bool admit_refuse_address(struct exchange *x)
     x->admission.exempt = true;
     refuse(x, &r, REASON_INVALID);
     return true;
+}
+
+bool admit_handshake(struct exchange *x)
+{
+    static const enum ratelimit_class classes[] = {RATELIMIT_HANDSHAKES_ADDRESS, RATELIMIT_HANDSHAKES};
+    struct limits *l = x->edge->limits;
+    struct in6_addr a = proxies_counted_address(admit_client_address(x));
+    struct ratelimit_rule rules[2];
+    unsigned n = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        if (!l->of[classes[i]].count)
+            continue;
+        ratelimit_rule_init(&rules[n], l->of, classes[i], "handshakes");
+        rules[n].cost = 1;
+        if (classes[i] == RATELIMIT_HANDSHAKES_ADDRESS)
+            ratelimit_key_add(&rules[n].key, a.s6_addr, sizeof a.s6_addr);
+        n++;
+    }
+    bool taken = limit_table_take(l->handshakes, rules, n, clock_mono_ms());
+    metric_add(&refused[REASON_HANDSHAKE], !taken);
+    return taken;
 }
 
 void admit_note_answer(struct exchange *x, int code)

@@ -20,6 +20,9 @@ bool admit_start(struct edge *) MUST_CHECK;
 struct hub_limit admit_socket_limit(const struct edge *, enum ratelimit_class);
 /* The client's address, behind the proxies that are trusted. Lives as long as the exchange. */
 const char *admit_client_address(struct exchange *);
+/* A WebSocket handshake, counted in this process alone: a flood is shed before anybody else is asked. False: it is one
+ * too many, of its address or of all. */
+bool admit_handshake(struct exchange *);
 /* Refuses an address that got too many 401, 403 and 429: true when the exchange is answered. */
 bool admit_refuse_address(struct exchange *);
 /* Counts the request under the class's limit, for its bucket, guild or channel, and user or address, and under the

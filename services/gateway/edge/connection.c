@@ -594,6 +594,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
 static void on_timer(struct wheel_timer *t)
 {
     struct connection *c = (struct connection *)((char *)t - offsetof(struct connection, timer));
+    metric_add(&edge_http_timeouts, c->state != CONNECTION_IDLE || c->in_len > 0);
     if (c->state == CONNECTION_BODY) {
         c->failing = true;
         exchange_answer(c->exchange, 408, "application/json", NULL, "{\"message\":\"408: Request Timeout\",\"code\":0}",

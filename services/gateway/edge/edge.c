@@ -40,9 +40,11 @@ struct metric edge_flushed_frames = METRIC_COUNTER("hubbub_gateway_frames_sent_t
 struct metric edge_accepted = METRIC_COUNTER("hubbub_gateway_accepted_total", "Sockets accepted", "");
 struct metric edge_accept_failed =
     METRIC_COUNTER("hubbub_gateway_accept_refused_total", "Sockets turned away: no descriptor, or the limit", "");
+struct metric edge_http_timeouts =
+    METRIC_COUNTER("hubbub_http_timeouts_total", "HTTP connections given up: a head, body or reader was too slow", "");
 struct metric edge_handshakes_refused =
     METRIC_COUNTER("hubbub_gateway_handshakes_refused_total",
-                   "WebSocket handshakes answered 503: too many sockets that have not identified", "");
+                   "WebSocket handshakes answered 503: too many of them, or of sockets that have not identified", "");
 struct metric edge_identity_hits =
     METRIC_COUNTER("hubbub_gateway_identity_total", "Tokens looked up", "from=\"memory\"");
 struct metric edge_identity_misses =
@@ -102,6 +104,12 @@ static struct core_metric {
            refused_sessions),
     NUMBER(COUNTER, "sessions_claimed_total", "Sessions resumed from what is in Redis: behind a kill, or the end of a drain", claimed),
     NUMBER(COUNTER, "session_farewells_total", "Sessions that were written down whole at the end of a drain", farewells),
+    NUMBER(COUNTER, "held_dropped_total", "Entries that came early and found no room: they are read back",
+           held_dropped),
+    NUMBER(COUNTER, "catchups_over_total", "Sessions begun anew (op 9): too much to catch up with", catchups_over),
+    NUMBER(COUNTER, "watched_refused_total", "Members beyond those that a session may subscribe to", watched_refused),
+    NUMBER(COUNTER, "presences_late_total", "op 3 beyond the limit: the last of them counts once the time is over",
+           presences_late),
     NUMBER(COUNTER, "session_moves_failed_total", "Tries to move a session that came to nothing", moves_failed),
 #undef NUMBER
 };
@@ -109,12 +117,24 @@ enum { CORE_METRICS = sizeof core_metrics / sizeof core_metrics[0] };
 
 static void register_metrics(void)
 {
-    struct metric *all[] = {
-        &edge_queue_cuts,      &edge_slow_clients,   &edge_frames_too_large,   &edge_sends,
-        &edge_flushed_frames,  &edge_accepted,       &edge_accept_failed,      &edge_identity_hits,
-        &edge_identity_misses, &edge_rpc_unready,    &edge_compressed_before,  &edge_compressed_after,
-        &edge_deflated_before, &edge_deflated_after, &edge_handshakes_refused, &loop_lag,
-        &http_connections};
+    struct metric *all[] = {&edge_queue_cuts,
+                            &edge_slow_clients,
+                            &edge_frames_too_large,
+                            &edge_sends,
+                            &edge_flushed_frames,
+                            &edge_accepted,
+                            &edge_accept_failed,
+                            &edge_identity_hits,
+                            &edge_identity_misses,
+                            &edge_rpc_unready,
+                            &edge_compressed_before,
+                            &edge_compressed_after,
+                            &edge_deflated_before,
+                            &edge_deflated_after,
+                            &edge_handshakes_refused,
+                            &edge_http_timeouts,
+                            &loop_lag,
+                            &http_connections};
     for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
         metric_register(all[i]);
     for (unsigned i = 0; i < CORE_METRICS; i++)

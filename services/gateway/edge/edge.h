@@ -134,5 +134,5 @@ void edge_request_id(char ret[33]);
 
 /* The metrics of the rim; edge.c registers them. */
 extern struct metric edge_queue_cuts, edge_frames_too_large, edge_sends, edge_accepted, edge_accept_failed,
-    edge_handshakes_refused, edge_identity_hits, edge_identity_misses, edge_rpc_unready, edge_flushed_frames,
+    edge_handshakes_refused, edge_http_timeouts, edge_identity_hits, edge_identity_misses, edge_rpc_unready, edge_flushed_frames,
     edge_slow_clients, edge_deflated_before, edge_deflated_after, edge_compressed_before, edge_compressed_after;

@@ -180,7 +180,7 @@ static void start_websocket(struct exchange *x)
         exchange_fail(x, ST_BAD_REQUEST, NULL);
         return;
     }
-    if (hub_unidentified(x->edge->hub) >= x->edge->config->unidentified_max) {
+    if (hub_unidentified(x->edge->hub) >= x->edge->config->unidentified_max || !admit_handshake(x)) {
         refuse_handshake(x);
         return;
     }

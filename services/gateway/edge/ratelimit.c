@@ -30,8 +30,10 @@ static const struct config_option options[] = {
     LIMIT(LOGIN_TRIES, "10/300", "Logins into one account from an address"),
     LIMIT(LOGIN_ACCOUNT, "200/3600", "Logins into one account from all addresses"),
     LIMIT(IDENTIFY, "1000/86400", "IDENTIFYs of a bot, told by /gateway/bot"),
+    LIMIT(HANDSHAKES_ADDRESS, "5000/10", "WebSocket handshakes of an address at one gateway; more are answered 503"),
+    LIMIT(HANDSHAKES, "20000/10", "WebSocket handshakes at one gateway; more are answered 503"),
     LIMIT(FRAMES, "120/60", "Frames that a client sends on a WebSocket; one more closes it with 4008"),
-    LIMIT(PRESENCE, "5/20", "Presence updates (op 3) on a WebSocket; more are dropped"),
+    LIMIT(PRESENCE, "5/20", "Presence updates (op 3) on a WebSocket; of more, the last counts once the time is over"),
     {"HUBBUB_IDENTIFY_CONCURRENCY", CONFIG_INT, &concurrency, "16", 1, 1000, NULL,
      "Shards of a bot that may identify within 5 s (max_concurrency)"},
 };
@@ -95,10 +97,8 @@ enum ratelimit_class ratelimit_class_of(const struct wire_route *route)
         {"hubbub.v1.Messages.Create", RATELIMIT_MESSAGES}, {"webhook", RATELIMIT_MESSAGES},
         {"hubbub.v1.Guilds.Create", RATELIMIT_GUILDS},     {"hubbub.v1.Invites.Accept", RATELIMIT_GUILDS},
         {"hubbub.v1.Accounts.EditMe", RATELIMIT_ACCOUNT},  {"hubbub.v1.Accounts.SignUp", RATELIMIT_REGISTER},
-        {"hubbub.v1.Accounts.Login", RATELIMIT_LOGIN},
-        {"hubbub.v1.SecondFactor.FinishLogin", RATELIMIT_LOGIN},
-        {"hubbub.v1.Emails.Forgot", RATELIMIT_LOGIN},
-        {"hubbub.v1.Emails.Verify", RATELIMIT_LOGIN},
+        {"hubbub.v1.Accounts.Login", RATELIMIT_LOGIN},     {"hubbub.v1.SecondFactor.FinishLogin", RATELIMIT_LOGIN},
+        {"hubbub.v1.Emails.Forgot", RATELIMIT_LOGIN},      {"hubbub.v1.Emails.Verify", RATELIMIT_LOGIN},
         {"hubbub.v1.Emails.Reset", RATELIMIT_LOGIN},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)

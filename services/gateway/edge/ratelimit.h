@@ -11,20 +11,22 @@
 #include <netinet/in.h>
 
 enum ratelimit_class {
-    RATELIMIT_GLOBAL,        /* all requests of a user */
-    RATELIMIT_ADDRESS,       /* all requests without a user, of an address */
-    RATELIMIT_INVALID,       /* answers 401, 403 and 429, to an address */
-    RATELIMIT_READ,          /* a GET, for each bucket */
-    RATELIMIT_WRITE,         /* what is not a GET, for each bucket */
-    RATELIMIT_MESSAGES,      /* sending into a channel */
-    RATELIMIT_GUILDS,        /* making guilds, joining them */
-    RATELIMIT_ACCOUNT,       /* changes of the own account: they try a password */
-    RATELIMIT_REGISTER,      /* new accounts, of an address */
-    RATELIMIT_LOGIN,         /* logins, of an address */
-    RATELIMIT_LOGIN_TRIES,   /* logins into one account, of an address */
-    RATELIMIT_LOGIN_ACCOUNT, /* logins into one account, of all addresses */
-    RATELIMIT_IDENTIFY,      /* IDENTIFYs of a bot */
-    RATELIMIT_CONCURRENCY,   /* IDENTIFYs of a bot at a time, of each bucket of its shards */
+    RATELIMIT_GLOBAL,             /* all requests of a user */
+    RATELIMIT_ADDRESS,            /* all requests without a user, of an address */
+    RATELIMIT_INVALID,            /* answers 401, 403 and 429, to an address */
+    RATELIMIT_READ,               /* a GET, for each bucket */
+    RATELIMIT_WRITE,              /* what is not a GET, for each bucket */
+    RATELIMIT_MESSAGES,           /* sending into a channel */
+    RATELIMIT_GUILDS,             /* making guilds, joining them */
+    RATELIMIT_ACCOUNT,            /* changes of the own account: they try a password */
+    RATELIMIT_REGISTER,           /* new accounts, of an address */
+    RATELIMIT_LOGIN,              /* logins, of an address */
+    RATELIMIT_LOGIN_TRIES,        /* logins into one account, of an address */
+    RATELIMIT_LOGIN_ACCOUNT,      /* logins into one account, of all addresses */
+    RATELIMIT_IDENTIFY,           /* IDENTIFYs of a bot */
+    RATELIMIT_CONCURRENCY,        /* IDENTIFYs of a bot at a time, of each bucket of its shards */
+    RATELIMIT_HANDSHAKES_ADDRESS, /* WebSocket handshakes of an address, at this gateway */
+    RATELIMIT_HANDSHAKES,         /* ... and of all addresses */
     /* Counted by the gateway's core for each socket: HUBBUB_RATELIMIT does not turn these off. */
     RATELIMIT_FRAMES,   /* frames of a client */
     RATELIMIT_PRESENCE, /* presence updates of a client */
