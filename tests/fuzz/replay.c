@@ -127,6 +127,7 @@ static unsigned replay(const struct fuzz_target *t, const char *corpus)
     if (d)
         closedir(d);
     printf("%s: %u inputs\n", t->name, files);
+    fflush(stdout);
     return files;
 }
 

@@ -732,6 +732,8 @@ static status answer_heads(struct fake_world *w, const struct fake_question *q, 
 static status answer_read(struct fake_world *w, const struct fake_question *q, struct arena *a, ProtobufCMessage **ret)
 {
     struct fake_feed *f = find_feed(w, q->a);
+    if (!f)
+        return ST_NOT_FOUND;
     Hubbub__V1__ReadFeedResponse *r = PB_NEW(a, Hubbub__V1__ReadFeedResponse, hubbub__v1__read_feed_response);
     r->generation = make_generation(w, a);
     PB_SET(r, head, f->head);
