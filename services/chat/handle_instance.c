@@ -13,12 +13,14 @@ static const char *const registration_names[] = {"open", "invite", "closed"};
 static const char counts[] =
     "SELECT (SELECT max(number) FROM migrations), current_setting('server_version'), "
     "count(*) FILTER (WHERE NOT bot AND NOT deleted), count(*) FILTER (WHERE NOT bot AND NOT deleted AND disabled), "
-    "count(*) FILTER (WHERE NOT bot AND NOT deleted AND (seen_at > clock_timestamp() - interval '30 days' OR EXISTS "
-    "(SELECT FROM tokens t WHERE t.user_id = u.id AND t.used_at > clock_timestamp() - interval '30 days'))), "
+    "count(*) FILTER (WHERE NOT bot AND NOT deleted AND (seen_at > clock_timestamp() - interval '30 days' OR t.user_id IS NOT "
+    "NULL)), "
     "count(*) FILTER (WHERE bot), (SELECT count(*) FROM guilds), "
     "(SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_inherits i JOIN pg_class c ON c.oid = "
     "i.inhrelid WHERE i.inhparent = 'messages'::regclass), "
-    "pg_database_size(current_database()), (SELECT count(*) FROM reports WHERE resolved_at IS NULL) FROM users u";
+    "pg_database_size(current_database()), (SELECT count(*) FROM reports WHERE resolved_at IS NULL) FROM users u "
+    "LEFT JOIN (SELECT user_id FROM tokens WHERE used_at > clock_timestamp() - interval '30 days' GROUP BY user_id) t ON "
+    "t.user_id = u.id";
 
 static void read_counts(const struct db_rows *rows, Hubbub__V1__InstanceSummary *s)
 {
