@@ -116,17 +116,17 @@ static status forget_secrets(struct change *ch, uint64_t id)
 status account_anonymise(struct call *c, struct change *ch, uint64_t id)
 {
     struct db_rows *rows;
-    status st = check_owns_nothing(c, ch, id);
-    if (st == ST_OK)
-        st = change_query(ch, &rows,
-                          "UPDATE users u SET username = '" ACCOUNT_DELETED_PREFIX "' || u.id, global_name = NULL, "
-                          "email = NULL, password_hash = NULL, date_of_birth = NULL, bio = NULL, pronouns = NULL, "
-                          "avatar = NULL, banner = NULL, admin = false, flags = 0, mfa = false, disabled = true, "
-                          "self_disabled = false, deleted = true, erased = false WHERE u.id = $1 AND NOT u.bot "
-                          "RETURNING " ROWS_USER,
-                          DB_ID(id));
+    status st = change_query(ch, &rows,
+                             "UPDATE users u SET username = '" ACCOUNT_DELETED_PREFIX "' || u.id, global_name = NULL, "
+                             "email = NULL, password_hash = NULL, date_of_birth = NULL, bio = NULL, pronouns = NULL, "
+                             "avatar = NULL, banner = NULL, admin = false, flags = 0, mfa = false, disabled = true, "
+                             "self_disabled = false, deleted = true, erased = false WHERE u.id = $1 AND NOT u.bot "
+                             "RETURNING " ROWS_USER,
+                             DB_ID(id));
     if (st == ST_OK && !db_count(rows))
         st = no_account(c, id);
+    if (st == ST_OK) /* behind the update: nobody gives them anything more */
+        st = check_owns_nothing(c, ch, id);
     if (st == ST_OK)
         st = forget_secrets(ch, id);
     if (st != ST_OK)

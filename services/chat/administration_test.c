@@ -126,6 +126,39 @@ START_TEST(test_deleted_leaves_guilds_by_entries)
 }
 END_TEST
 
+static uint64_t given, giver, heir;
+static void give_and_go(unsigned i)
+{
+    if (i) {
+        (void)!delete_account(heir);
+        return;
+    }
+    Hubbub__V1__EditGuildRequest q = HUBBUB__V1__EDIT_GUILD_REQUEST__INIT;
+    Hubbub__V1__Guild g = HUBBUB__V1__GUILD__INIT;
+    PB_SET(&q, guild_id, given);
+    PB_SET(&q, owner_id, heir);
+    (void)!DO(giver, guilds, edit, &q, &g);
+}
+
+START_TEST(test_nobody_is_given_a_guild_and_deleted)
+{
+    world_clear();
+    giver = world_quick_person("giver");
+    for (int i = 0; i < 40; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "heir%d", i);
+        heir = world_quick_person(name);
+        given = world_guild(giver);
+        world_join(given, heir);
+        world_race(2, give_and_go);
+        ck_assert_int_eq(world_number("SELECT count(*) FROM guilds g JOIN users u ON u.id = g.owner_id WHERE u.deleted "
+                                      "AND g.id = $1 AND $2 = 0::bigint",
+                                      given, 0),
+                         0);
+    }
+}
+END_TEST
+
 START_TEST(test_bots_and_strangers_are_no_accounts)
 {
     world_clear();
@@ -188,6 +221,7 @@ int main(void)
     tcase_add_test(t, test_disabling_tells_of_the_tokens_once);
     tcase_add_test(t, test_owner_is_refused_with_the_list);
     tcase_add_test(t, test_deleted_leaves_guilds_by_entries);
+    tcase_add_test(t, test_nobody_is_given_a_guild_and_deleted);
     tcase_add_test(t, test_bots_and_strangers_are_no_accounts);
     tcase_add_test(t, test_lists_come_in_pages);
     suite_add_tcase(s, t);

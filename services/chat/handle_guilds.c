@@ -164,6 +164,15 @@ static status check_channel(struct call *c, struct change *ch, uint64_t guild_id
     return st;
 }
 
+/* FOR SHARE: who deletes their account at this moment is either seen here, or sees that they own the guild. */
+static status check_heir_stays(struct call *c, struct change *ch, uint64_t user_id)
+{
+    struct db_rows *rows;
+    status st =
+        change_query(ch, &rows, "SELECT FROM users WHERE id = $1 AND NOT deleted FOR SHARE", DB_ID(user_id));
+    return st == ST_OK && !db_count(rows) ? call_fail(c, ST_UNKNOWN_MEMBER, "user %" PRIu64 " is deleted", user_id) : st;
+}
+
 /* Only the owner gives the guild away, and only to a member. */
 static status check_owner(struct call *c, struct change *ch, const struct access *a, uint64_t owner_id)
 {
@@ -175,6 +184,8 @@ static status check_owner(struct call *c, struct change *ch, const struct access
     status st = access_of(c, change_db(ch), a->guild_id, owner_id, &heir);
     if (st == ST_OK && !heir.member)
         st = call_fail(c, ST_UNKNOWN_MEMBER, "user %" PRIu64 " is no member", owner_id);
+    if (st == ST_OK)
+        st = check_heir_stays(c, ch, owner_id);
     if (st == ST_OK)
         change_fence(ch, a->guild_id);
     return st;
