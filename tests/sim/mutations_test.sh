@@ -2,7 +2,7 @@
 # Goal: every planted bug of mutations.bzl is found within a bounded number of seeds. A crash counts as found: it fails a test.
 set -uo pipefail
 cd tests/sim
-SEEDS=${MUTATION_SEEDS:-400}
+SEEDS=${MUTATION_SEEDS:-800}
 missed=0 found=0
 export CK_FORK=yes ASAN_OPTIONS=detect_leaks=0
 [ -z "${TEST_SHARD_STATUS_FILE:-}" ] || touch "$TEST_SHARD_STATUS_FILE"
