@@ -19,6 +19,8 @@ async function prepare(hub) {
     w.foreign = await hub.guild();
     w.foreign.message = (await w.foreign.owner.say(w.foreign.channel, 'elsewhere')).id;
     w.foreign.role = (await w.foreign.owner.post(`/guilds/${w.foreign.guild}/roles`, { name: 'foreign' })).id;
+    // Images are taken for a webhook only when its token is right.
+    w.hook = await w.owner.post(`/channels/${w.channel}/webhooks`, { name: 'hook' });
     return w;
 }
 
@@ -122,7 +124,7 @@ const leafAt = (tree, keys) => keys.reduce((t, k) => t?.[k], tree)?._errors;
 
 function fill(path) {
     const values = { guild_id: world.guild, channel_id: world.channel, message_id: world.message, role_id: world.role, user_id: world.member.id,
-        overwrite_id: world.role, application_id: world.bot.application, code: world.invite, emoji: encodeURIComponent('👍'), report_id: '1' };
+        overwrite_id: world.role, application_id: world.bot.application, code: world.invite, emoji: encodeURIComponent('👍'), report_id: '1', webhook_id: world.hook.id, webhook_token: world.hook.token };
     return path.replace(/\{(\w+)\}/g, (_, k) => values[k]);
 }
 const callerOf = (route) => (route.auth === 'BOT' ? world.bot : world.owner);

@@ -279,8 +279,11 @@ static void find_webhook(struct exchange *x)
     for (unsigned i = 0; i < x->match.n_parameters; i++) {
         const struct router_parameter *p = &x->match.parameters[i];
         const char *value = url_decode(x->arena, p->value, p->len, false);
-        wire_read_text(&hubbub__v1__webhook_request__wire, &request.base, p->name, value ? value : "", &errors,
-                       x->arena);
+        if (!value) {
+            exchange_fail(x, ST_NOT_FOUND, NULL);
+            return;
+        }
+        wire_read_text(&hubbub__v1__webhook_request__wire, &request.base, p->name, value, &errors, x->arena);
     }
     if (errors.n) {
         exchange_fail(x, ST_INVALID_FORM, wire_errors_detail(&errors));
