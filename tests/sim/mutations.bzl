@@ -38,6 +38,8 @@ MUTATIONS = [
     ("position_of_another_generation", "move.c", "!is_same_generation(h, x->move->generation) || !is_same_set(x)", "!is_same_set(x)", "move_test"),
     ("view_of_the_end_in_a_catch_up", "apply.c", "if (decides_view(hold, e->event)) {", "if (false) {", "simulation"),
     ("old_tail_of_a_moved_dm", "move.c", "s->check |= fresh;", "", "simulation"),
+    # A guild that became small enough to be known whole, but for the presences that nobody asked for.
+    ("presences_never_asked_for", "roster.c", "replica_complete(r) && r->presences_whole)", "replica_complete(r))", "member_list_test"),
     ("looks_stay_behind", "move.c", "lists_adopt(h, hold, p);", "(void)p;", "member_list_test"),
     ("lists_told_while_moving_in", "member_list.c", "x->connection && !x->arrival && v->hold->attached", "x->connection && v->hold->attached", "member_list_test"),
     # What was said between READY's counts and the session's place is in neither.

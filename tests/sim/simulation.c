@@ -8,22 +8,31 @@
  * Of RELIABILITY's invariants: I3 (order), I4 (nobody is told what they may not view), I5 and I6 (RESUME: no gap,
  * nothing twice but what came after the last tick of a gateway that was killed), I7 (everything, once faults have
  * ended). DMs too: from the first message that a session was told in one, every message of the time in which its user
- * was in it. What a session was told is gathered and judged by story.c.
+ * was in it. And who looks at a member list has that of the guild in the end, over all moves, though people are
+ * renamed, get roles, join, leave, come and go. What a session was told is gathered and judged by story.c.
  *
  *   simulation                 100 seeds, or this shard's part of 1,000 under Bazel
  *   simulation SEED            that one
  *   simulation FROM TO         up to the first that fails */
 #include "lib/permission/permission.h"
+#include "services/gateway/core/fake_list.h"
 #include "tests/sim/story.h"
 #include <check.h>
 #include <stdio.h>
 
-enum { STEPS = 1500, LIVE_CLIENTS_MAX = 12, DRAIN_MS = 500, BEAT_MS = 10000 };
+enum { STEPS = 1500, LIVE_CLIENTS_MAX = 12, DRAIN_MS = 500, BEAT_MS = 10000, TOWN_PEOPLE = 8, LOOKS_MAX = 4 };
 
 /* A client without a socket that will come back: what it had seen of its session. */
 struct waiting {
     struct fake_client *client;
     int64_t seq;
+};
+/* A session that looks at the member list of a channel of guild 0. */
+struct looking {
+    struct looker *looker; /* NULL: nobody */
+    uint64_t channel_id;
+    char session_id[80];
+    int64_t since; /* the session's s */
 };
 struct simulation {
     uint64_t seed;
@@ -31,10 +40,11 @@ struct simulation {
     struct stories stories;
     uint64_t late_xid[FAKE_GUILDS]; /* a running transaction holds the guild */
     bool bus_down, draining[FAKE_GATEWAYS];
-    unsigned n_live, n_waiting;
+    unsigned n_live, n_waiting, looked;
     struct fake_client *live[LIVE_CLIENTS_MAX];
     struct waiting waiting[LIVE_CLIENTS_MAX];
     int64_t beat_at;
+    struct looking looks[LOOKS_MAX];
     /* How a run is: what happens in all of them at one rate hides what needs a calm time to happen at all. */
     unsigned answers;      /* questions that are answered in each step, besides */
     unsigned view_changes; /* one of so many changes of members, channels and roles is made, the others are messages */
@@ -141,6 +151,43 @@ static void change_user(struct simulation *sim)
         fake_revoke(sim->w, user);
 }
 
+static bool anybody_hangs(const struct simulation *sim)
+{
+    for (unsigned g = 0; g < sim->w->n_gateways; g++)
+        if (sim->w->gateways[g].hung_since)
+            return true;
+    return false;
+}
+
+/* Presence is told as it comes and not read back, so it is only while everybody can hear it. */
+static void come_or_go(struct simulation *sim, unsigned resident)
+{
+    bool online = !sim->w->town[resident].online;
+    if (sim->bus_down || anybody_hangs(sim))
+        return;
+    for (unsigned g = 0; g < sim->w->n_gateways; g++) {
+        fake_use(sim->w, g);
+        if (sim->w->hub)
+            fake_presence(sim->w, 0, TOWN + resident, online);
+    }
+}
+
+static void change_town(struct simulation *sim)
+{
+    static const char *const names[] = {"Ann", "ann", "Zed", "bea"};
+    unsigned resident = below(sim, TOWN_PEOPLE), what = below(sim, 8);
+    if (what < 5)
+        come_or_go(sim, resident);
+    else if (sim->late_xid[0])
+        return;
+    else if (what < 7)
+        fake_resident_set(sim->w, resident, names[below(sim, 4)], below(sim, 1 << FAKE_ROLES));
+    else if (sim->view_changes == 1) { /* it looks like one */
+        unsigned role = 1 + below(sim, FAKE_ROLES - 1);
+        fake_hoist(sim->w, 0, role, below(sim, 2) ? (int)role : 0);
+    }
+}
+
 /* ---- What is between chat and gateways ------------------------------------------------------------------------------
  */
 
@@ -203,6 +250,109 @@ static unsigned choose_gateway(struct simulation *sim)
     return g;
 }
 
+/* The channel's index in guild 0 when the user views it; -1: not any longer. */
+static int find_viewed(const struct simulation *sim, uint64_t channel_id, unsigned user)
+{
+    const struct fake_guild *g = &sim->w->guilds[0];
+    for (unsigned c = 0; c < g->n_channels; c++)
+        if (g->channels[c].id == channel_id)
+            return fake_can_view(sim->w, 0, c, user) ? (int)c : -1;
+    return -1;
+}
+
+static void stop_looking(struct looking *l)
+{
+    if (l->looker)
+        looker_end(l->looker);
+    free(l->looker);
+    *l = (struct looking){0};
+}
+
+/* Who may not view it any longer has to ask again. */
+static void attend_looks(struct simulation *sim)
+{
+    for (unsigned i = 0; i < LOOKS_MAX; i++) {
+        struct looking *l = &sim->looks[i];
+        int channel = l->looker ? find_viewed(sim, l->channel_id, l->looker->user) : -1;
+        if (channel < 0)
+            stop_looking(l);
+        else
+            l->looker->channel = (unsigned)channel;
+    }
+}
+
+/* Whether the session was told of everything that decides who views what, so that it is not refused for the past. */
+static bool may_look(const struct simulation *sim, const struct fake_client *c, uint64_t channel_id)
+{
+    const struct session *x = c->close_code || !is_there(sim, c->gateway) ? NULL : c->connection->session;
+    struct hold *hold = x && x->state == SESSION_OPEN && !x->arrival ? session_find_hold(x, fake_guild_id(0)) : NULL;
+    return hold && hold->attached && !hold->catchup && hold->scope->state == SCOPE_LIVE &&
+           hold->scope->applied == sim->w->guilds[0].feed.head && strcmp(x->id, c->session_id) == 0 &&
+           find_viewed(sim, channel_id, c->user) >= 0;
+}
+
+static void begin_to_look(struct simulation *sim)
+{
+    const struct fake_guild *g = &sim->w->guilds[0];
+    if (!sim->n_live || !g->n_channels)
+        return;
+    struct fake_client *c = sim->live[below(sim, sim->n_live)];
+    uint64_t channel_id = g->channels[below(sim, g->n_channels)].id;
+    struct looking *l = &sim->looks[below(sim, LOOKS_MAX)];
+    for (unsigned i = 0; i < LOOKS_MAX; i++) /* a session looks at one */
+        if (strcmp(sim->looks[i].session_id, c->session_id) == 0)
+            l = &sim->looks[i];
+    if (!may_look(sim, c, channel_id))
+        return;
+    stop_looking(l);
+    l->looker = memory_zeroed(sizeof *l->looker);
+    *l->looker = (struct looker){.client = c,
+                                 .user = c->user,
+                                 .channel = (unsigned)find_viewed(sim, channel_id, c->user),
+                                 .ranges = {{0, below(sim, 8)}, {8, 8 + below(sim, 20)}},
+                                 .n_ranges = 2,
+                                 .seen = c->n_frames};
+    l->channel_id = channel_id;
+    snprintf(l->session_id, sizeof l->session_id, "%s", c->session_id);
+    l->since = c->connection->session->s;
+    stories_note_ticks(&sim->stories, l->session_id);
+    looker_subscribe(sim->w, l->looker);
+}
+
+/* It goes on by another socket: all of it is told anew there. */
+static void look_from(struct simulation *sim, struct fake_client *c)
+{
+    for (unsigned i = 0; i < LOOKS_MAX; i++)
+        if (sim->looks[i].looker && strcmp(sim->looks[i].session_id, c->session_id) == 0) {
+            sim->looks[i].looker->client = c;
+            sim->looks[i].looker->seen = 0;
+        }
+}
+
+static bool is_live(const struct simulation *sim, const struct fake_client *c)
+{
+    for (unsigned i = 0; i < sim->n_live; i++)
+        if (sim->live[i] == c)
+            return true;
+    return false;
+}
+
+static void check_looks(struct simulation *sim)
+{
+    for (unsigned i = 0; i < LOOKS_MAX; i++) {
+        struct looking *l = &sim->looks[i];
+        const struct fake_client *c = l->looker ? l->looker->client : NULL;
+        const char *wrong = NULL;
+        if (c && is_live(sim, c) && strcmp(c->session_id, l->session_id) == 0 &&
+            stories_alive(&sim->stories, l->session_id) && !stories_went_back(&sim->stories, l->session_id, l->since)) {
+            wrong = looker_wrong(sim->w, l->looker, false);
+            sim->looked++;
+        }
+        EXPECT(sim, !wrong, "user %u looks at channel %u: %s", c->user, (unsigned)l->channel_id, wrong);
+        stop_looking(l);
+    }
+}
+
 static void connect_client(struct simulation *sim)
 {
     if (sim->n_live == LIVE_CLIENTS_MAX || sim->w->n_clients == FAKE_CLIENTS)
@@ -213,6 +363,7 @@ static void connect_client(struct simulation *sim)
     if (sim->n_waiting > 0 && below(sim, 4)) {
         struct waiting w = sim->waiting[--sim->n_waiting];
         fake_resume(c, w.client, w.seq);
+        look_from(sim, c);
     } else {
         fake_identify(c, below(sim, FAKE_USERS));
     }
@@ -391,9 +542,13 @@ static void step(struct simulation *sim)
         change(sim);
     else if (what < 22)
         change_direct(sim);
-    else if (what < 24)
+    else if (what < 23)
         change_user(sim);
-    else if (what < 45)
+    else if (what < 25)
+        change_town(sim);
+    else if (what < 28)
+        begin_to_look(sim);
+    else if (what < 46)
         carry(sim);
     else if (what < 72)
         answer(sim);
@@ -408,6 +563,7 @@ static void step(struct simulation *sim)
     for (unsigned i = 0; i < sim->answers; i++)
         answer(sim);
     attend_clients(sim);
+    attend_looks(sim);
 }
 
 /* Everything works again: what was lost is healed within seconds. */
@@ -443,10 +599,10 @@ static void print_run(const struct simulation *sim)
         all.reads += st.reads, all.resets += st.resets, all.invalid_sessions += st.invalid_sessions;
     }
     printf("seed %llu, of the gateways that are there at the end: %llu dispatched, %llu identified, %llu resumed, %llu "
-           "reads, %llu resets, %llu invalid; of all: %u moved, %u claims\n",
+           "reads, %llu resets, %llu invalid; of all: %u moved, %u claims, %u looked\n",
            (unsigned long long)sim->seed, (unsigned long long)all.dispatched, (unsigned long long)all.identified,
            (unsigned long long)all.resumed, (unsigned long long)all.reads, (unsigned long long)all.resets,
-           (unsigned long long)all.invalid_sessions, sim->stories.moved, sim->stories.claimed);
+           (unsigned long long)all.invalid_sessions, sim->stories.moved, sim->stories.claimed, sim->looked);
 }
 
 static void run_seed(uint64_t seed)
@@ -454,6 +610,7 @@ static void run_seed(uint64_t seed)
     static struct simulation sim;
     sim = (struct simulation){.seed = seed, .w = fake_create(seed)};
     sim.stories = (struct stories){.seed = seed, .w = sim.w};
+    fake_settle_town(sim.w, TOWN_PEOPLE, TOWN_PEOPLE);
     sim.w->on_turn = look;
     sim.w->on_turn_user = &sim;
     sim.w->read_limit = 1 + below(&sim, 6);
@@ -467,6 +624,7 @@ static void run_seed(uint64_t seed)
         step(&sim);
     heal(&sim);
     stories_check(&sim.stories);
+    check_looks(&sim);
     for (unsigned i = 0; i < sim.n_live; i++)
         EXPECT(&sim, sim.live[i]->seq > 0, "user %u is not ready at the end: invalid %d, closed %u, last frame %s",
                sim.live[i]->user, sim.live[i]->invalid, sim.live[i]->close_code,

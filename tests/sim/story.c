@@ -180,6 +180,7 @@ static struct story *begin(struct stories *sim, const struct session *x, unsigne
     y->user = user;
     y->gateway = gateway;
     y->hop = x->hop;
+    y->tick = INT64_MAX;
     DL_APPEND(sim->list, y);
     return y;
 }
@@ -206,6 +207,7 @@ static struct story *begin_draft(struct stories *sim, const struct session *x, u
     EXPECT(sim, move_is_claimed(x) || x->move->s == from->s, "a session moves at %" PRId64 " instead of %" PRId64,
            x->move->s, from->s);
     y->draft = true;
+    y->tick = move_is_claimed(x) && x->move->s < from->tick ? x->move->s : from->tick;
     for (unsigned i = 0; i < from->n_tellings && from->tellings[i].s <= x->move->s; i++)
         tell(sim, y, from->tellings[i].s, from->tellings[i].text, &from->tellings[i]);
     if (move_is_claimed(x)) {
@@ -245,6 +247,8 @@ static void look_at(struct stories *sim, const struct session *x, unsigned gatew
     y->doubtful = doubtful;
     void *both[2] = {sim, y};
     ring_replay(&x->ring, y->s, tell_from_ring, both);
+    if (x->s > y->s && x->state == SESSION_OPEN)
+        y->s = x->s; /* of what no ring keeps: member lists */
 }
 
 /* ---- Clients ----------------------------------------------------------------------------------------------------- */
@@ -402,6 +406,25 @@ static void check_story(struct stories *sim, struct story *y)
         if (open)
             check_channels(sim, y, open);
     }
+}
+
+void stories_note_ticks(struct stories *sim, const char *session_id)
+{
+    struct story *y = find_story(sim, session_id);
+    if (y)
+        y->tick = INT64_MAX;
+}
+
+bool stories_went_back(const struct stories *sim, const char *session_id, int64_t s)
+{
+    const struct story *y = find_story(sim, session_id);
+    return y && y->tick <= s;
+}
+
+bool stories_alive(const struct stories *sim, const char *session_id)
+{
+    const struct story *y = find_story(sim, session_id);
+    return y && y->alive;
 }
 
 void stories_check(struct stories *sim)

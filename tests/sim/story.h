@@ -32,6 +32,7 @@ struct story {
     bool alive, seen;
     bool doubtful; /* its gateway hangs, or hung and does not know yet whether the session is its own still */
     int64_t s;     /* of the last telling */
+    int64_t tick;  /* the lowest that it went on from since stories_note_ticks(); INT64_MAX: from none */
     struct telling *tellings;
     unsigned n_tellings, cap_tellings;
     struct segment segments[SEGMENTS_MAX];
@@ -63,6 +64,12 @@ struct stories {
 
 /* After every turn. */
 void stories_look(struct stories *);
+/* From now on story.tick is the lowest. */
+void stories_note_ticks(struct stories *, const char *session_id);
+/* Whether it went on from a tick of that s or before it since: what it asked for behind that is lost. */
+bool stories_went_back(const struct stories *, const char *session_id, int64_t s);
+/* Whether a gateway has the session, and it is not just moving. */
+bool stories_alive(const struct stories *, const char *session_id);
 /* At the end, when everything works and nothing is on its way. */
 void stories_check(struct stories *);
 void stories_end(struct stories *);

@@ -754,6 +754,7 @@ static void ask_presences(struct hub *h, struct scope *s)
     for (struct replica_member *m = s->replica->members; m && n < SNAPSHOT_USERS_MAX; m = m->hh.next)
         ids[n++] = m->user_id;
     struct ticket *t = ticket_create(h, TICKET_PRESENCES);
+    t->whole = replica_complete(s->replica) && n == HASH_COUNT(s->replica->members);
     t->scope_id = s->id;
     t->incarnation = s->incarnation;
     s->presences_due = h->now + PRESENCES_WAIT_MS;
@@ -825,6 +826,7 @@ void hub_on_presences(struct hub *h, uint64_t ticket, status st, const Hubbub__V
     ticket_free(of_friends);
     struct scope *s = t ? ticket_scope(h, t) : NULL;
     if (s && s->state == SCOPE_LIVE) {
+        s->replica->presences_whole = st == ST_OK && t->whole;
         for (size_t i = 0; st == ST_OK && i < r->n_presences; i++)
             if (r->presences[i]->user && !replica_presence(s->replica, r->presences[i]->user->id))
                 replica_put_presence(s->replica, r->presences[i]);

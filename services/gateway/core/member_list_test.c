@@ -1,222 +1,21 @@
 /* Member lists: clients apply what they are sent to arrays of their own, and after random acts every row of their
  * ranges is what a plain sort of the guild gives. The seed is printed; member_list_test SEED repeats one. */
 #include "lib/permission/permission.h"
-#include "services/gateway/core/fake_world.h"
+#include "services/gateway/core/fake_list.h"
 #include "services/gateway/core/member_list.h"
 #include <check.h>
 #include <stdio.h>
 #include <time.h>
 
-enum { LOOKERS = 3, ROWS_MAX = 4000, RANGES = 2, ACTS = 300, SECOND_CHANNEL = 1 };
+enum { LOOKERS = 3, ACTS = 300, SECOND_CHANNEL = 1 };
 
 static uint64_t seed;
 
-/* ---- A client's list ------------------------------------------------------------------------------------------------
- */
-
-struct looker {
-    struct fake_client *client;
-    unsigned channel, user;
-    unsigned ranges[RANGES][2], n_ranges;
-    char *rows[ROWS_MAX + 1]; /* "g:ID" or "m:ID:NAME:STATUS"; NULL: not known */
-    unsigned seen;            /* frames */
-    char id[24], groups[256];
-    unsigned updates, ops, online, members;
-};
-
-static void forget_row(struct looker *k, size_t i)
-{
-    free(k->rows[i]);
-    k->rows[i] = NULL;
-}
-
-static char *row_text(json_t *item)
-{
-    char text[200];
-    json_t *m = json_object_get(item, "member"), *g = json_object_get(item, "group");
-    json_t *user = json_object_get(m, "user"), *nick = json_object_get(m, "nick");
-    if (g)
-        snprintf(text, sizeof text, "g:%s", json_string_value(json_object_get(g, "id")));
-    else
-        snprintf(text, sizeof text, "m:%s:%s:%s", json_string_value(json_object_get(user, "id")),
-                 json_string_value(json_is_string(nick) ? nick : json_object_get(user, "username")),
-                 json_string_value(json_object_get(json_object_get(m, "presence"), "status")));
-    return memory_strdup(text);
-}
-
-static size_t number(json_t *op, const char *key)
-{
-    return (size_t)json_integer_value(json_object_get(op, key));
-}
-
-static void apply_range(struct looker *k, json_t *op, bool sync)
-{
-    json_t *range = json_object_get(op, "range"), *items = json_object_get(op, "items");
-    size_t first = (size_t)json_integer_value(json_array_get(range, 0));
-    size_t last = (size_t)json_integer_value(json_array_get(range, 1));
-    for (size_t i = first; i <= last; i++) {
-        forget_row(k, i);
-        if (sync && i - first < json_array_size(items))
-            k->rows[i] = row_text(json_array_get(items, i - first));
-    }
-}
-
-static void apply_op(struct looker *k, json_t *op)
-{
-    const char *name = json_string_value(json_object_get(op, "op"));
-    size_t i = number(op, "index");
-    if (!strcmp(name, "SYNC") || !strcmp(name, "INVALIDATE")) {
-        apply_range(k, op, name[0] == 'S');
-    } else if (!strcmp(name, "INSERT")) {
-        free(k->rows[ROWS_MAX]);
-        memmove(k->rows + i + 1, k->rows + i, (ROWS_MAX - i) * sizeof *k->rows);
-        k->rows[i] = row_text(json_object_get(op, "item"));
-    } else if (!strcmp(name, "DELETE")) {
-        forget_row(k, i);
-        memmove(k->rows + i, k->rows + i + 1, (ROWS_MAX - i) * sizeof *k->rows);
-        k->rows[ROWS_MAX] = NULL;
-    } else {
-        ck_assert_str_eq(name, "UPDATE");
-        forget_row(k, i);
-        k->rows[i] = row_text(json_object_get(op, "item"));
-    }
-    k->ops++;
-}
-
-static void apply_update(struct looker *k, json_t *d)
-{
-    size_t i;
-    json_t *each;
-    json_array_foreach(json_object_get(d, "ops"), i, each) apply_op(k, each);
-    snprintf(k->id, sizeof k->id, "%s", json_string_value(json_object_get(d, "id")));
-    k->groups[0] = '\0';
-    json_array_foreach(json_object_get(d, "groups"), i, each)
-    {
-        size_t n = strlen(k->groups);
-        snprintf(k->groups + n, sizeof k->groups - n, "%s=%lld ", json_string_value(json_object_get(each, "id")),
-                 (long long)json_integer_value(json_object_get(each, "count")));
-    }
-    k->online = (unsigned)number(d, "online_count");
-    k->members = (unsigned)number(d, "member_count");
-    k->updates++;
-}
-
-static void look(struct looker *k)
-{
-    for (; k->seen < k->client->n_frames; k->seen++) {
-        const char *text = k->client->frames[k->seen].text;
-        if (!strstr(text, "\"t\":\"GUILD_MEMBER_LIST_UPDATE\""))
-            continue;
-        json_t *root = json_loads(text, 0, NULL);
-        apply_update(k, json_object_get(root, "d"));
-        json_decref(root);
-    }
-}
-
-static void subscribe(struct fake_world *w, struct looker *k)
-{
-    char ranges[100] = "";
-    for (unsigned i = 0; i < k->n_ranges; i++) {
-        size_t n = strlen(ranges);
-        snprintf(ranges + n, sizeof ranges - n, "%s[%u,%u]", i ? "," : "", k->ranges[i][0], k->ranges[i][1]);
-    }
-    fake_send(k->client, "{\"op\":14,\"d\":{\"guild_id\":\"%llu\",\"channels\":{\"%llu\":[%s]}}}",
-              (unsigned long long)fake_guild_id(0), (unsigned long long)w->guilds[0].channels[k->channel].id, ranges);
-}
-
-static void end(struct looker *k)
-{
-    for (unsigned i = 0; i <= ROWS_MAX; i++)
-        forget_row(k, i);
-}
-
-/* ---- The truth ------------------------------------------------------------------------------------------------------
- */
-
-struct truth {
-    int group; /* of hoisted roles: -position; 1 online; 2 offline */
-    char name[64], text[200];
-    uint64_t id, role;
-};
-
-static int compare_truth(const void *a, const void *b)
-{
-    const struct truth *x = a, *y = b;
-    if (x->group != y->group)
-        return x->group < y->group ? -1 : 1;
-    int names = strcmp(x->name, y->name);
-    return names ? names : x->id < y->id ? -1 : x->id > y->id;
-}
-
-static bool has_role(const Hubbub__V1__Member *m, uint64_t role)
-{
-    for (size_t i = 0; i < m->n_roles; i++)
-        if (m->roles[i] == role)
-            return true;
-    return false;
-}
-
-static bool may_view(const struct fake_world *w, unsigned channel, const Hubbub__V1__Member *m)
-{
-    const struct fake_channel *c = &w->guilds[0].channels[channel];
-    return !c->hidden || c->shown_to_user == m->user->id || (c->shown_to && has_role(m, c->shown_to));
-}
-
-static void judge(const struct fake_world *w, const Hubbub__V1__Member *m, bool online, struct truth *ret)
-{
-    *ret = (struct truth){.group = online ? 1 : 2, .id = m->user->id};
-    for (unsigned r = 1; online && r < FAKE_ROLES; r++)
-        if (w->guilds[0].hoisted[r] && has_role(m, fake_role_id(0, r)) && -w->guilds[0].hoisted[r] < ret->group) {
-            ret->group = -w->guilds[0].hoisted[r];
-            ret->role = fake_role_id(0, r);
-        }
-    const char *name = m->nick ? m->nick : m->user->username;
-    for (size_t i = 0; name[i] && i < sizeof ret->name - 1; i++)
-        ret->name[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
-    snprintf(ret->text, sizeof ret->text, "m:%llu:%s:%s", (unsigned long long)m->user->id, name,
-             online ? "online" : "offline");
-}
-
-/* The whole list as it has to be, headers among the rows. */
-static size_t expect(const struct fake_world *w, unsigned channel, bool large, char (*ret)[200])
-{
-    static struct truth all[ROWS_MAX];
-    size_t n = 0, rows = 0;
-    struct arena *a = arena_create(0);
-    for (unsigned u = 0; u < FAKE_USERS; u++) {
-        if (!w->guilds[0].member[u] || large)
-            continue; /* users of the fake are offline throughout */
-        Hubbub__V1__Member *m = fake_member(w, 0, u, a);
-        if (fake_can_view(w, 0, channel, u))
-            judge(w, m, false, &all[n++]);
-    }
-    for (unsigned i = 0; i < w->n_town; i++)
-        if (w->town[i].member && (w->town[i].online || !large) && may_view(w, channel, w->town[i].member))
-            judge(w, w->town[i].member, w->town[i].online, &all[n++]);
-    arena_destroy(a);
-    qsort(all, n, sizeof *all, compare_truth);
-    for (size_t i = 0; i < n; i++) {
-        if (i == 0 || all[i].group != all[i - 1].group) {
-            if (all[i].role)
-                snprintf(ret[rows++], 200, "g:%llu", (unsigned long long)all[i].role);
-            else
-                snprintf(ret[rows++], 200, "g:%s", all[i].group == 1 ? "online" : "offline");
-        }
-        memcpy(ret[rows++], all[i].text, 200);
-    }
-    return rows;
-}
-
 static void check(struct fake_world *w, struct looker *k, bool large)
 {
-    static char rows[ROWS_MAX * 2][200];
-    size_t n = expect(w, k->channel, large, rows);
-    look(k);
-    for (unsigned r = 0; r < k->n_ranges; r++)
-        for (size_t i = k->ranges[r][0]; i <= k->ranges[r][1] && i < n; i++)
-            if (!k->rows[i] || strcmp(k->rows[i], rows[i]) != 0)
-                ck_abort_msg("seed %llu: row %zu of %zu is %s instead of %s", (unsigned long long)seed, i, n,
-                             k->rows[i] ? k->rows[i] : "unknown", rows[i]);
+    const char *wrong = looker_wrong(w, k, large);
+    if (wrong)
+        ck_abort_msg("seed %llu: %s", (unsigned long long)seed, wrong);
 }
 
 /* ---- Tests ----------------------------------------------------------------------------------------------------------
@@ -228,13 +27,13 @@ static struct looker *start(struct fake_world *w, unsigned user, unsigned channe
     *k = (struct looker){.client = fake_open(w, user), .channel = channel, .user = user};
     k->ranges[0][1] = 99;
     k->n_ranges = 1;
-    subscribe(w, k);
+    looker_subscribe(w, k);
     return k;
 }
 
 static void drop(struct looker *k)
 {
-    end(k);
+    looker_end(k);
     free(k);
 }
 
@@ -247,17 +46,37 @@ START_TEST(ids_are_the_hash_of_who_may_view)
     struct fake_world *w = fake_create(1);
     struct looker *k = start(w, 0, 0);
     fake_run(w, 200);
-    look(k);
+    looker_look(k);
     ck_assert_str_eq(k->id, "everyone");
     fake_set_channel(w, 0, 0, true, 1);
     fake_run(w, 2500);
-    look(k);
+    looker_look(k);
     char tokens[100], id[LIST_ID_BYTES];
     int n = snprintf(tokens, sizeof tokens, "allow:%llu,deny:%llu", (unsigned long long)fake_role_id(0, 1),
                      (unsigned long long)fake_guild_id(0));
     snprintf(id, sizeof id, "%u", list_murmur3(tokens, (size_t)n));
     ck_assert_str_eq(k->id, id);
     check(w, k, false);
+    drop(k);
+    fake_destroy(w);
+}
+END_TEST
+
+/* The guild came to be known whole by one change after another; who was online before was not told. */
+START_TEST(presences_that_nobody_asked_for_are_asked_for)
+{
+    struct fake_world *w = fake_create(1);
+    fake_settle_town(w, 3, 3);
+    w->town[1].online = true;
+    struct fake_client *first = fake_open(w, 1);
+    for (unsigned i = 0; i < 3; i++)
+        fake_resident_set(w, i, "known", 0);
+    fake_run(w, 200);
+    ck_assert_uint_gt(fake_count(first, "GUILD_MEMBER_UPDATE"), 2);
+    struct looker *k = start(w, 0, 0);
+    fake_run(w, 500);
+    check(w, k, false);
+    ck_assert_uint_eq(k->online, 1);
     drop(k);
     fake_destroy(w);
 }
@@ -286,11 +105,11 @@ START_TEST(groups_counts_and_each_operation)
     unsigned before = k->ops;
     fake_resident_set(w, 1, "Amy", 0); /* in place: UPDATE */
     fake_run(w, 300);
-    look(k);
+    looker_look(k);
     ck_assert_uint_eq(k->ops - before, 1);
     fake_resident_leave(w, 1); /* with its group: two DELETE */
     fake_run(w, 300);
-    look(k);
+    looker_look(k);
     ck_assert_uint_eq(k->ops - before, 3);
     check(w, k, false);
     drop(k);
@@ -320,12 +139,12 @@ static void act(struct fake_world *w)
 static void choose_ranges(struct fake_world *w, struct looker *k)
 {
     unsigned first = (unsigned)(fake_random(w) % 60);
-    k->n_ranges = 1 + (unsigned)(fake_random(w) % RANGES);
+    k->n_ranges = 1 + (unsigned)(fake_random(w) % LOOKER_RANGES);
     k->ranges[0][0] = 0;
     k->ranges[0][1] = (unsigned)(fake_random(w) % 20);
     k->ranges[1][0] = k->ranges[0][1] + 1 + first;
     k->ranges[1][1] = k->ranges[1][0] + (unsigned)(fake_random(w) % 30);
-    subscribe(w, k);
+    looker_subscribe(w, k);
 }
 
 /* Every position of hoisted roles differs from the others', or order between groups is by id: avoided in the truth. */
@@ -425,7 +244,7 @@ START_TEST(what_comes_while_pages_are_read_is_newer)
     struct fake_client *c = fake_open(w, 0);
     w->quiet = true;
     struct looker k = {.client = c, .n_ranges = 1, .ranges = {{0, 99}}};
-    subscribe(w, &k);
+    looker_subscribe(w, &k);
     fake_tick(w, 20);
     ck_assert(fake_answer(w, QUESTION_MEMBERS));
     fake_serve(w, fake_find(w, QUESTION_PRESENCES), ST_OK); /* read, and on its way */
@@ -439,7 +258,7 @@ START_TEST(what_comes_while_pages_are_read_is_newer)
     fake_run(w, 2500);
     check(w, &k, true);
     ck_assert_str_eq(k.groups, "online=2 ");
-    end(&k);
+    looker_end(&k);
     fake_destroy(w);
 }
 END_TEST
@@ -457,7 +276,7 @@ START_TEST(a_raid_of_ten_thousand_is_a_few_updates)
             fake_run(w, 10);
     }
     fake_run(w, 10000);
-    look(k);
+    looker_look(k);
     ck_assert_uint_lt(k->updates, 40); /* two seconds of joins, at most one rebuild a second, or a flush in 100 ms */
     ck_assert_uint_eq(HASH_COUNT(w->hub->rosters->rows), 0);
     ck_assert(w->hub->rosters->large);
@@ -480,7 +299,7 @@ START_TEST(who_loses_the_channel_is_told_no_more)
     for (unsigned i = 0; i < k->client->n_frames; i++)
         if (strstr(k->client->frames[i].text, "GUILD_MEMBER_LIST_UPDATE"))
             ck_assert_ptr_null(strstr(k->client->frames[i].text, "secret"));
-    subscribe(w, k); /* and may not look again */
+    looker_subscribe(w, k); /* and may not look again */
     fake_run(w, 2500);
     ck_assert_uint_eq(fake_count(k->client, "GUILD_MEMBER_LIST_UPDATE"), 1);
     drop(k);
@@ -494,7 +313,7 @@ START_TEST(a_resumed_session_is_told_everything_anew)
     fake_settle_town(w, 4, 0);
     struct looker *k = start(w, 0, 0);
     fake_run(w, 200);
-    look(k);
+    looker_look(k);
     struct fake_client *old = k->client;
     fake_cut(old, 0);
     fake_resident_set(w, 0, "meanwhile", 0);
@@ -518,7 +337,7 @@ START_TEST(a_session_that_moves_goes_on_looking)
     fake_add_gateway(w);
     struct looker *k = start(w, 0, 0);
     fake_run(w, 1500);
-    look(k);
+    looker_look(k);
     struct fake_client *old = k->client;
     fake_use(w, 1);
     if (_i)
@@ -565,7 +384,7 @@ START_TEST(who_looks_while_the_session_moves_in_misses_nothing)
             while (kind != QUESTION_CONFIRM && fake_answer(w, kind))
                 ;
         if (i == 30)
-            subscribe(w, k);
+            looker_subscribe(w, k);
     }
     ck_assert_ptr_nonnull(fake_find(w, QUESTION_CONFIRM));
     w->quiet = false;
@@ -609,6 +428,7 @@ int main(int argc, char **argv)
     TCase *t = tcase_create("member_list");
     tcase_set_timeout(t, 0);
     tcase_add_test(t, ids_are_the_hash_of_who_may_view);
+    tcase_add_test(t, presences_that_nobody_asked_for_are_asked_for);
     tcase_add_test(t, groups_counts_and_each_operation);
     tcase_add_test(t, random_acts_in_a_small_guild);
     tcase_add_test(t, random_acts_in_a_large_guild);

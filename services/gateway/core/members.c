@@ -138,7 +138,7 @@ static void send_matches(struct hub *h, struct session *x, const struct replica 
         size_t left = found->n - i * CHUNK_MEMBERS_MAX;
         PB_SET(&chunk, chunk_index, (int32_t)i);
         PB_SET(&chunk, chunk_count, (int32_t)chunks);
-        chunk.members = found->members + i * CHUNK_MEMBERS_MAX;
+        chunk.members = left ? found->members + i * CHUNK_MEMBERS_MAX : NULL;
         chunk.n_members = left < CHUNK_MEMBERS_MAX ? left : CHUNK_MEMBERS_MAX;
         chunk.not_found = found->not_found;
         chunk.n_not_found = i + 1 == chunks ? found->n_not_found : 0;

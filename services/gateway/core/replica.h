@@ -56,6 +56,7 @@ struct replica {
     struct replica_member *members;
     uint32_t member_count;
     struct replica_presence *presences;
+    bool presences_whole;         /* of every member: asked for with the snapshot, answered, and told since */
     struct replica_voice *voices; /* everybody who is in a channel */
     struct view_class *classes, *retired;
 };

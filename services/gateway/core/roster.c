@@ -217,7 +217,7 @@ static void finish_load(struct hub *h, struct roster *o)
     o->flush_at = h->now;
 }
 
-/* A small guild whose members are all here. */
+/* A small guild whose members are all here, with their presences. */
 static void load_from_replica(struct hub *h, struct roster *o)
 {
     for (const struct replica_member *m = o->scope->replica->members; m; m = m->hh.next) {
@@ -243,7 +243,7 @@ static void begin_load(struct hub *h, struct roster *o)
         row->member_seq = 0;
         row->shown = false;
     }
-    if (r->member_count <= LIST_LARGE_MEMBERS && replica_complete(r))
+    if (r->member_count <= LIST_LARGE_MEMBERS && replica_complete(r) && r->presences_whole)
         load_from_replica(h, o);
 }
 

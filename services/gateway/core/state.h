@@ -53,10 +53,10 @@ enum {
     WATCHED_MAX = 1000,         /* members that a session may subscribe to */
     CATCHUP_RANGE_MAX = 10000,
     CATCHUP_PAYLOADS_MAX = 1024,
-    MOVE_BYTES_MAX = 3 * 1024 * 1024, /* what is handed over of a ring; more: op 9 */
-    FAREWELL_BYTES_MAX = 128 * 1024,  /* ... and written down of one at the end of a drain; more: its tick */
+    MOVE_BYTES_MAX = 3 * 1024 * 1024,       /* what is handed over of a ring; more: op 9 */
+    FAREWELL_BYTES_MAX = 128 * 1024,        /* ... and written down of one at the end of a drain; more: its tick */
     FAREWELLS_BYTES_MAX = 64 * 1024 * 1024, /* of all of them */
-    MOVED_MAX = 100000,               /* sessions that are remembered to have gone elsewhere */
+    MOVED_MAX = 100000,                     /* sessions that are remembered to have gone elsewhere */
     CONFIRMS_MAX = 6,
     TAKES_MAX = 64,          /* questions to other gateways in flight; more RESUMEs wait */
     TICK_PHASES = 10,        /* a session is ticked in every tenth of hub.c's slow checks: once a second */
@@ -116,6 +116,7 @@ struct ticket {
     struct roster *roster;         /* cleared when it is dropped */
     struct voice_wish *voice_wish; /* cleared when it is dropped */
     bool by_id;                    /* roster: of users, not a page */
+    bool whole;                    /* presences: of all members */
     bool has_token;                /* heads */
     uint64_t token;
     uint64_t after;  /* read */
@@ -349,7 +350,7 @@ struct hub {
     int64_t voices_keep_at;
     int64_t ticked_at;
     size_t farewell_bytes; /* written down so far */
-    int64_t slow_at; /* when connections, sessions and idle scopes are looked over again */
+    int64_t slow_at;       /* when connections, sessions and idle scopes are looked over again */
     struct hub_payload *hello, *beat_ack, *invalid, *reconnect;
 };
 
