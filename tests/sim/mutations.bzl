@@ -40,6 +40,8 @@ MUTATIONS = [
     ("old_tail_of_a_moved_dm", "move.c", "s->check |= fresh;", "", "simulation"),
     # A guild that became small enough to be known whole, but for the presences that nobody asked for.
     ("presences_never_asked_for", "roster.c", "replica_complete(r) && r->presences_whole)", "replica_complete(r))", "member_list_test"),
+    # The answer of presence is from before what was told since the question.
+    ("back_by_an_old_answer", "replica.c", " && !find_gone(r, all[i]->user->id))", ")", "member_list_test"),
     ("looks_stay_behind", "move.c", "lists_adopt(h, hold, p);", "(void)p;", "member_list_test"),
     ("lists_told_while_moving_in", "member_list.c", "x->connection && !x->arrival && v->hold->attached", "x->connection && v->hold->attached", "member_list_test"),
     # What was said between READY's counts and the session's place is in neither.

@@ -757,6 +757,7 @@ static void ask_presences(struct hub *h, struct scope *s)
     t->whole = replica_complete(s->replica) && n == HASH_COUNT(s->replica->members);
     t->scope_id = s->id;
     t->incarnation = s->incarnation;
+    replica_ask_presences(s->replica);
     s->presences_due = h->now + PRESENCES_WAIT_MS;
     scope_arm(h, s, PRESENCES_WAIT_MS);
     h->io.presences(h->io.user, t->id, ids, n);
@@ -827,9 +828,7 @@ void hub_on_presences(struct hub *h, uint64_t ticket, status st, const Hubbub__V
     struct scope *s = t ? ticket_scope(h, t) : NULL;
     if (s && s->state == SCOPE_LIVE) {
         s->replica->presences_whole = st == ST_OK && t->whole;
-        for (size_t i = 0; st == ST_OK && i < r->n_presences; i++)
-            if (r->presences[i]->user && !replica_presence(s->replica, r->presences[i]->user->id))
-                replica_put_presence(s->replica, r->presences[i]);
+        replica_take_presences(s->replica, st == ST_OK ? r->presences : NULL, st == ST_OK ? r->n_presences : 0);
         s->presences_due = 0;
         scope_mark_dirty(h, s);
     }

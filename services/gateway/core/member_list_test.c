@@ -82,6 +82,36 @@ START_TEST(presences_that_nobody_asked_for_are_asked_for)
 }
 END_TEST
 
+/* The answer is from before what was told meanwhile. */
+START_TEST(who_goes_while_presences_are_asked_for_is_gone)
+{
+    struct fake_world *w = fake_create(1);
+    struct fake_client *c = fake_connect(w);
+    w->quiet = true;
+    fake_identify(c, 1);
+    for (unsigned i = 0; i < 400 && !fake_find(w, QUESTION_PRESENCES); i++) {
+        struct fake_question *q = w->questions;
+        fake_tick(w, 5);
+        if (!q)
+            continue;
+        fake_serve(w, q, ST_OK);
+        fake_deliver(w, q);
+    }
+    struct scope *s = scope_find(w->hub, fake_guild_id(0));
+    Hubbub__V1__PresenceUser user = HUBBUB__V1__PRESENCE_USER__INIT;
+    Hubbub__V1__PresenceUpdated old = HUBBUB__V1__PRESENCE_UPDATED__INIT, *both[2] = {&old};
+    PB_SET(&user, id, fake_user_id(2));
+    old.user = &user;
+    old.status = "online";
+    fake_presence(w, 0, fake_user_id(2), false);
+    replica_take_presences(s->replica, both, 1); /* asked for before */
+    ck_assert_ptr_null(replica_presence(s->replica, fake_user_id(2)));
+    replica_take_presences(s->replica, both, 1); /* and after */
+    ck_assert_ptr_nonnull(replica_presence(s->replica, fake_user_id(2)));
+    fake_destroy(w);
+}
+END_TEST
+
 START_TEST(groups_counts_and_each_operation)
 {
     struct fake_world *w = fake_create(1);
@@ -428,6 +458,7 @@ int main(int argc, char **argv)
     TCase *t = tcase_create("member_list");
     tcase_set_timeout(t, 0);
     tcase_add_test(t, ids_are_the_hash_of_who_may_view);
+    tcase_add_test(t, who_goes_while_presences_are_asked_for_is_gone);
     tcase_add_test(t, presences_that_nobody_asked_for_are_asked_for);
     tcase_add_test(t, groups_counts_and_each_operation);
     tcase_add_test(t, random_acts_in_a_small_guild);

@@ -43,6 +43,8 @@ static void drop_voice(struct replica *r, struct replica_voice *v)
     free(v);
 }
 
+static void forget_gone(struct replica *);
+
 void replica_destroy(struct replica *r)
 {
     if (!r)
@@ -59,6 +61,7 @@ void replica_destroy(struct replica *r)
         memory_free_message(p->presence);
         free(p);
     }
+    forget_gone(r);
     while (r->voices)
         drop_voice(r, r->voices);
     replica_retire_classes(r);
@@ -335,6 +338,46 @@ const Hubbub__V1__PresenceUpdated *replica_presence(const struct replica *r, uin
     return p ? p->presence : NULL;
 }
 
+static struct replica_presence *find_gone(const struct replica *r, uint64_t user_id)
+{
+    struct replica_presence *p;
+    HASH_FIND(hh, r->went, &user_id, sizeof user_id, p);
+    return p;
+}
+
+static void note_gone(struct replica *r, uint64_t user_id)
+{
+    if (!r->presences_asked || find_gone(r, user_id) || HASH_COUNT(r->went) >= REPLICA_PRESENCES_MAX)
+        return;
+    struct replica_presence *p = memory_zeroed(sizeof *p);
+    p->user_id = user_id;
+    HASH_ADD(hh, r->went, user_id, sizeof p->user_id, p);
+}
+
+static void forget_gone(struct replica *r)
+{
+    struct replica_presence *p, *next;
+    HASH_ITER(hh, r->went, p, next)
+    {
+        HASH_DEL(r->went, p);
+        free(p);
+    }
+    r->presences_asked = false;
+}
+
+void replica_ask_presences(struct replica *r)
+{
+    r->presences_asked = true;
+}
+
+void replica_take_presences(struct replica *r, Hubbub__V1__PresenceUpdated *const *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (all[i]->user && !find_presence(r, all[i]->user->id) && !find_gone(r, all[i]->user->id))
+            replica_put_presence(r, all[i]);
+    forget_gone(r);
+}
+
 void replica_put_presence(struct replica *r, const Hubbub__V1__PresenceUpdated *presence)
 {
     if (!presence->user)
@@ -346,6 +389,8 @@ void replica_put_presence(struct replica *r, const Hubbub__V1__PresenceUpdated *
         memory_free_message(p->presence);
         free(p);
     }
+    if (offline)
+        note_gone(r, presence->user->id);
     if (offline || HASH_COUNT(r->presences) >= REPLICA_PRESENCES_MAX)
         return;
     p = memory_zeroed(sizeof *p);

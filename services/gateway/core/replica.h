@@ -56,6 +56,8 @@ struct replica {
     struct replica_member *members;
     uint32_t member_count;
     struct replica_presence *presences;
+    struct replica_presence *went; /* while presences are asked for: who was told to have gone meanwhile */
+    bool presences_asked;
     bool presences_whole;         /* of every member: asked for with the snapshot, answered, and told since */
     struct replica_voice *voices; /* everybody who is in a channel */
     struct view_class *classes, *retired;
@@ -89,6 +91,9 @@ bool replica_complete(const struct replica *);
 const Hubbub__V1__PresenceUpdated *replica_presence(const struct replica *, uint64_t user_id);
 /* Offline ones are forgotten. */
 void replica_put_presence(struct replica *, const Hubbub__V1__PresenceUpdated *);
+/* An answer of presence, from before what was told since the question; begin it with asked. */
+void replica_ask_presences(struct replica *);
+void replica_take_presences(struct replica *, Hubbub__V1__PresenceUpdated *const *, size_t n);
 
 /* NULL: in no voice channel. */
 const Hubbub__V1__VoiceState *replica_voice(const struct replica *, uint64_t user_id);
