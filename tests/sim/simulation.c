@@ -38,8 +38,8 @@ struct simulation {
     uint64_t seed;
     struct fake_world *w;
     struct stories stories;
-    uint64_t late_xid[FAKE_GUILDS]; /* a running transaction holds the guild */
-    bool bus_down, draining[FAKE_GATEWAYS];
+    uint64_t late_xid[FAKE_GUILDS];               /* a running transaction holds the guild */
+    bool bus_down, hung, draining[FAKE_GATEWAYS]; /* hung: a gateway, once at least */
     unsigned n_live, n_waiting, looked;
     struct fake_client *live[LIVE_CLIENTS_MAX];
     struct waiting waiting[LIVE_CLIENTS_MAX];
@@ -457,6 +457,7 @@ static void kill_gateway(struct simulation *sim, unsigned gateway)
 /* SIGSTOP; often for so long that the others take it for dead, and claim what it has. */
 static void hang_gateway(struct simulation *sim, unsigned gateway)
 {
+    sim->hung = true;
     fake_hang(sim->w, gateway, true);
     bool is_long = below(sim, 2);
     for (int64_t end = sim->w->now + FAKE_GONE_MS; is_long && sim->w->now < end;) {
@@ -520,7 +521,7 @@ static void disturb(struct simulation *sim)
         sim->w->redis_away = !sim->w->redis_away;
         break;
     case 7:
-        if (below(sim, 4) == 0)
+        if (below(sim, 4) == 0 && !sim->hung) /* a hang and a wipe together: nobody is left who knows of a claim */
             fake_wipe(sim->w);
         break;
     case 8:
