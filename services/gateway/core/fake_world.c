@@ -1056,7 +1056,7 @@ static status answer_claim(struct fake_world *w, const struct fake_question *q, 
         drop_tick(t);
     LL_FOREACH(w->ticks, t)
     if (strcmp(t->id, q->session_id) == 0 && t->move && reaches(t->move, (int64_t)q->a)) {
-        last->hop++;
+        last->hop += 1000; /* past what was taken since the last tick */
         PB_SET(t->move, hop, last->hop);
         *ret = &t->move->base;
         return ST_OK;
@@ -1149,7 +1149,7 @@ void fake_deliver(struct fake_world *w, struct fake_question *q)
         break;
     case QUESTION_TICK:
         if (q->st == ST_OK)
-            hub_on_tick(w->hub, q->session_id, q->a, q->b, w->now);
+            hub_on_tick(w->hub, q->session_id, q->a, q->b, q->at, w->now);
         break;
     case QUESTION_KINDS:
         break;
@@ -1193,6 +1193,7 @@ static struct fake_question *ask(void *user, enum question_kind kind, uint64_t t
     q->kind = kind;
     q->ticket = ticket;
     q->gateway = w->here;
+    q->at = w->now;
     w->asked[kind]++;
     DL_APPEND(w->questions, q);
     return q;

@@ -52,6 +52,7 @@ struct fake_question {
     char *token, *session_id;
     uint64_t *ids;
     size_t n_ids, limit;
+    int64_t at; /* when it was asked */
     bool served;
     status st;
     ProtobufCMessage *answer;

@@ -73,8 +73,8 @@ struct hub_io {
     void (*confirm)(void *user, uint64_t ticket, uint64_t from, const char *session_id, uint64_t hop);
     /* Against kill -9: once a second what a session would go on from, without its ring, when it was sent something
      * since (answered by hub_on_tick, unless nobody knows); tick_drop: it has ended. claim: the last such tick, of s <=
-     * seq (of a farewell: whole_from <= seq <= s), for nobody alive has the session; its hop is one that nobody else was
-     * given; confirmed by `from` HUB_FROM_TICK. claim NULL: ticks are not kept. */
+     * seq (of a farewell: whole_from <= seq <= s), for nobody alive has the session; its hop is one that nobody else
+     * was given; confirmed by `from` HUB_FROM_TICK. claim NULL: ticks are not kept. */
     void (*tick)(void *user, const Hubbub__V1__SessionMove *, const uint8_t token_hash[32]);
     void (*tick_drop)(void *user, const char *session_id);
     void (*claim)(void *user, uint64_t ticket, const char *session_id, const char *token, int64_t seq);
@@ -174,7 +174,8 @@ void hub_on_take(struct hub *, uint64_t ticket, enum hub_take, uint64_t from, co
 void hub_on_claim(struct hub *, uint64_t ticket, status st, const Hubbub__V1__SessionMove *, int64_t now_ms);
 /* The tick of that hop was kept; or not, for the session was claimed since: when this gateway hung meanwhile, it is not
  * its own any longer. */
-void hub_on_tick(struct hub *, const char *session_id, uint64_t hop, bool kept, int64_t now_ms);
+/* written_ms: when io.tick was called. */
+void hub_on_tick(struct hub *, const char *session_id, uint64_t hop, bool kept, int64_t written_ms, int64_t now_ms);
 /* st != ST_OK: not known; it is asked again. */
 void hub_on_confirm(struct hub *, uint64_t ticket, status st, bool ok, int64_t now_ms);
 /* What the bus brought, and what an own call's trailer brought: the same door. */
@@ -187,9 +188,9 @@ void hub_on_bus_state(struct hub *, bool connected, int64_t now_ms);
  * milliseconds the last op 7 goes out. */
 int64_t hub_drain(struct hub *, int64_t window_ms, int64_t per_second, int64_t now_ms);
 /* The end of a drain: up to `max` of the sessions that nobody took are frozen and written down with what their clients
- * may not have seen (io.tick, `whole_from` set), to be claimed by whoever they come back to. Until the process ends they
- * may still be taken. Not more than FAREWELL_BYTES_MAX of all: what is over has its tick only. Returns how many; 0: all
- * are. */
+ * may not have seen (io.tick, `whole_from` set), to be claimed by whoever they come back to. Until the process ends
+ * they may still be taken. Not more than FAREWELL_BYTES_MAX of all: what is over has its tick only. Returns how many;
+ * 0: all are. */
 unsigned hub_farewell(struct hub *, unsigned max, int64_t now_ms);
 /* The guild of a channel in a loaded replica, 0 when unknown: the routing key of a call. */
 uint64_t hub_guild_of_channel(const struct hub *, uint64_t channel_id);

@@ -501,7 +501,10 @@ void moves_doubt(struct hub *h)
 {
     struct session *x;
     DL_FOREACH(h->sessions, x)
-    x->doubtful = h->io.claim;
+    {
+        x->doubted_at = h->now;
+        x->doubtful = h->io.claim;
+    }
 }
 
 void moves_tick(struct hub *h)
@@ -524,12 +527,12 @@ void moves_tick(struct hub *h)
     }
 }
 
-void hub_on_tick(struct hub *h, const char *session_id, uint64_t hop, bool kept, int64_t now_ms)
+void hub_on_tick(struct hub *h, const char *session_id, uint64_t hop, bool kept, int64_t written_ms, int64_t now_ms)
 {
     hub_wake(h, now_ms);
     struct session *x;
     HASH_FIND_STR(h->by_session_id, session_id, x);
-    if (x && x->state == SESSION_OPEN && !x->arrival && x->hop == hop) {
+    if (x && x->state == SESSION_OPEN && !x->arrival && x->hop == hop && written_ms >= x->doubted_at) {
         if (x->doubtful && !kept) /* else it is a claim that came to nothing */
             go_elsewhere(h, x);
         x->doubtful = false;

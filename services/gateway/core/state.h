@@ -277,6 +277,7 @@ struct session {
     int64_t acked;               /* the client has everything up to it */
     bool said_farewell;          /* FROZEN, and written down whole */
     int64_t ticked_s, ticked_at; /* of the last tick; ticked_at 0: none was written */
+    int64_t doubted_at; /* an answer to a tick from before says nothing */
     bool doubtful;               /* it may have been claimed while this gateway hung: the next tick tells */
     uint8_t tick_phase;
     unsigned n_members_asks, n_watched;

@@ -2,7 +2,7 @@
  * often it was written, the last four ticks as `t0`..`t3`: "hop:s:base64 of the SessionMove", and `f` the farewell of
  * the end of a drain: "hop:from:s:base64", which is preferred to ticks of a hop that is not newer. One script does
  * everything, so that a claim is atomic: whoever claims later has the higher hop, and only that is confirmed; what an
- * older owner (one that hung) still writes is refused. A claim drops the ticks past the seq from which the session now
+ * older owner (one that hung) still writes is refused: a claim leaps past what was taken since the last tick. A claim drops the ticks past the seq from which the session now
  * goes on. */
 #include "services/gateway/edge/ticks.h"
 #include "lib/base/clock.h"
@@ -52,9 +52,9 @@ static const char script[] =
     "  if tonumber(a) >= best_hop and s >= tonumber(from) and s <= tonumber(b) then best = text end "
     "end "
     "if not best then return {0} end "
-    "redis.call('HSET', k, 'h', newest + 1) "
+    "redis.call('HSET', k, 'h', newest + 1000) "
     "redis.call('PEXPIRE', k, ARGV[5]) "
-    "return {newest + 1, best}";
+    "return {newest + 1000, best}";
 
 struct ticks {
     struct edge *edge;
@@ -115,6 +115,7 @@ struct writing {
     struct ticks *ticks;
     uint64_t hop;
     bool farewell;
+    int64_t at_ms;
     char session_id[];
 };
 
@@ -124,7 +125,7 @@ static void on_written(void *user, status st, const int64_t *numbers, unsigned n
     struct edge *e = w->ticks->edge;
     w->ticks->farewells -= w->farewell;
     if (st == ST_OK && n == 1) {
-        hub_on_tick(e->hub, w->session_id, w->hop, numbers[0] == 1, clock_mono_ms());
+        hub_on_tick(e->hub, w->session_id, w->hop, numbers[0] == 1, w->at_ms, clock_mono_ms());
         edge_touch(e);
     }
     free(w);
@@ -150,7 +151,7 @@ void ticks_put(struct ticks *t, const Hubbub__V1__SessionMove *m, const uint8_t 
     struct writing *w = malloc(sizeof *w + strlen(m->session_id) + 1);
     if (!bytes || !w)
         log_fatal("out of memory");
-    *w = (struct writing){t, m->hop, m->has_whole_from};
+    *w = (struct writing){t, m->hop, m->has_whole_from, clock_mono_ms()};
     memcpy(w->session_id, m->session_id, strlen(m->session_id) + 1);
     char *text = (char *)bytes + n;
     hubbub__v1__session_move__pack(m, bytes);
