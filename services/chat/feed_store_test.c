@@ -279,6 +279,13 @@ START_TEST(a_session_opens_with_its_guilds)
     ck_assert_uint_eq(r.guilds[0]->guild_id, FIXTURE_GUILD);
     ck_assert_str_eq(r.guilds[0]->member->nick, "nick");
     ck_assert_uint_eq(r.guilds[1]->head, 1);
+    ck_assert_ptr_nonnull(r.settings);
+    Hubbub__V1__OpenSessionResponse resumed = HUBBUB__V1__OPEN_SESSION_RESPONSE__INIT;
+    PB_SET(&req, resumes, true);
+    ck_assert_int_eq(feeds_handlers.open_session(c, &req, &resumed), ST_OK);
+    ck_assert_uint_eq(resumed.n_guilds, 2);
+    ck_assert_ptr_null(resumed.settings);
+    ck_assert_uint_eq(resumed.n_read_states, 0);
     req.token = "wrong";
     ck_assert_int_eq(feeds_handlers.open_session(c, &req, &r), ST_UNAUTHORIZED);
 }

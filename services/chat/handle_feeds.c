@@ -125,12 +125,10 @@ static status read_guilds(struct call *c, struct db *d, uint64_t user_id, Hubbub
     return ST_OK;
 }
 
-/* What only people have. */
-static status read_person(struct call *c, struct db *d, uint64_t user_id, Hubbub__V1__OpenSessionResponse *ret)
+/* What only people's READY tells. */
+static status read_for_ready(struct call *c, struct db *d, uint64_t user_id, Hubbub__V1__OpenSessionResponse *ret)
 {
     status st = read_states_load(c, d, user_id, &ret->read_states, &ret->n_read_states);
-    if (st == ST_OK)
-        st = relationships_load(c, d, user_id, &ret->relationships, &ret->n_relationships);
     if (st == ST_OK)
         st = settings_load(c, d, user_id, &ret->settings);
     if (st == ST_OK)
@@ -153,7 +151,9 @@ static status open_session(struct call *c, const Hubbub__V1__OpenSessionRequest 
     if (st == ST_OK)
         st = direct_load_shown(c, d, ret->identity->user_id, &ret->dms, &ret->n_dms);
     if (st == ST_OK && !ret->identity->bot)
-        st = read_person(c, d, ret->identity->user_id, ret);
+        st = relationships_load(c, d, ret->identity->user_id, &ret->relationships, &ret->n_relationships);
+    if (st == ST_OK && !ret->identity->bot && !req->resumes)
+        st = read_for_ready(c, d, ret->identity->user_id, ret);
     if (st != ST_OK)
         return st;
     ret->generation = chat_generation(call_arena(c), db_generation(d));

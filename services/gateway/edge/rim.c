@@ -171,6 +171,7 @@ static void open_session(void *user, uint64_t ticket, const struct hub_opening *
     o->of.session_id = arena_strdup(arena, of->session_id);
     Hubbub__V1__OpenSessionRequest request = HUBBUB__V1__OPEN_SESSION_REQUEST__INIT;
     request.token = (char *)of->token;
+    PB_SET(&request, resumes, !of->identify);
     call(r->edge->chat, 0, &hubbub__v1__feeds__open_session__method, &request.base, 0, on_open, o);
 }
 
