@@ -73,7 +73,7 @@ static const struct config_option options[] = {
      "Sessions with a socket that a person may have, over all gateways; one more is closed with 4015"},
     {"HUBBUB_DRAIN_MS", CONFIG_INT, &config.drain_ms, "2000", 0, 60000, NULL,
      "Window over which a stopping gateway sends its sessions away, in ms"},
-    {"HUBBUB_DRAIN_PER_SECOND", CONFIG_INT, &config.drain_per_second, "500", 1, 100000, NULL,
+    {"HUBBUB_DRAIN_PER_SECOND", CONFIG_INT, &config.drain_per_second, "200", 1, 100000, NULL,
      "How many sessions a second it sends away at most; with more of them the window becomes longer"},
     {"HUBBUB_DRAIN_HANDOVER_MS", CONFIG_INT, &config.handover_ms, "8000", 0, 60000, NULL,
      "How long it then waits for other gateways to take the sessions that have not gone, in ms"},

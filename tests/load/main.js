@@ -8,7 +8,7 @@ const scenarios = { ...swarms, search };
 
 const defaults = {
     herd: { sessions: 5000, gateways: 2 },
-    rolling: { sessions: 5000, gateways: 2, rate: 100, perSecond: 500 },
+    rolling: { sessions: 5000, gateways: 2, rate: 100, perSecond: 200 },
     memory: { sessions: 5000, gateways: 1, rate: 50, seconds: 15 },
     slow: { sessions: 1000, gateways: 1, rate: 20, seconds: 10 },
     search: { messages: 1_000_000, gateways: 1, rate: 50, seconds: 10 },

@@ -37,7 +37,7 @@ enum {
     DEPENDENCIES_MS = 15000,
     PATIENCE_MS = 30000,   /* of waiting before people are told what is missing */
     GRACE_MS = 15000,      /* of stopping before a process is killed; services promise 10 s */
-    DRAIN_GRACE_MS = 90000, /* of a gateway: it sends its sessions away by HUBBUB_DRAIN_PER_SECOND */
+    DRAIN_GRACE_MS = 180000, /* of a gateway: it sends its sessions away by HUBBUB_DRAIN_PER_SECOND */
     EXIT_WRONG_CONFIG = 2, /* of a service: starting it again would not help */
 };
 

@@ -412,6 +412,8 @@ void hub_disconnected(struct hub *h, struct hub_connection *c, uint16_t code, in
     c->closing = true;
     move_forget(h, c);
     if (x) {
+        if (c->told_s && code) /* it answers op 7, so it has what came before that */
+            session_acknowledge(h, x, c->told_s);
         session_detach(h, x);
         if (!closing && (code == 1000 || code == 1001))
             session_end(h, x);
@@ -423,12 +425,14 @@ void hub_disconnected(struct hub *h, struct hub_connection *c, uint16_t code, in
     hub_settle(h);
 }
 
-/* What time alone does to a connection. */
-static void check(struct hub *h, struct hub_connection *c)
+/* What time alone does to a connection. sent_away: by this check; behind a pause those that are due go no faster. */
+static void check(struct hub *h, struct hub_connection *c, int64_t *sent_away)
 {
-    if (c->reconnect_at && h->now >= c->reconnect_at) {
+    if (c->reconnect_at && h->now >= c->reconnect_at && *sent_away < h->drain_per_check) {
+        ++*sent_away;
         c->reconnect_at = 0;
         c->cut_at = h->now + RECONNECT_GRACE_MS;
+        c->told_s = c->session ? c->session->s : 0;
         connection_send(h, c, h->reconnect, -1);
     }
     if (c->refused_until && h->now >= c->refused_until) {
@@ -448,11 +452,12 @@ static void check(struct hub *h, struct hub_connection *c)
 void connections_check(struct hub *h)
 {
     struct hub_connection *c;
+    int64_t sent_away = 0;
     h->n_unidentified = 0;
     DL_FOREACH(h->connections, c)
     {
         if (!c->closing)
-            check(h, c);
+            check(h, c, &sent_away);
         h->n_unidentified += !is_busy(c);
     }
 }
@@ -475,6 +480,7 @@ int64_t hub_drain(struct hub *h, int64_t window_ms, int64_t per_second, int64_t 
 {
     hub_wake(h, now_ms);
     h->draining = true;
+    h->drain_per_check = (per_second * SLOW_CHECK_MS + 999) / 1000;
     int64_t n = h->n_connections ? h->n_connections : 1;
     int64_t length = n * 1000 / per_second > window_ms ? n * 1000 / per_second : window_ms;
     struct hub_connection **all = shuffle_connections(h);

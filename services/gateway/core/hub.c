@@ -3,7 +3,6 @@
 #include "services/gateway/core/member_list.h"
 #include "services/gateway/core/state.h"
 
-enum { SLOW_CHECK_MS = 100 };
 
 struct hub *hub_create(const struct hub_config *config, const struct hub_io *io, int64_t now_ms)
 {

@@ -946,6 +946,22 @@ START_TEST(a_drain_sends_no_more_away_than_it_may)
 }
 END_TEST
 
+START_TEST(behind_a_pause_a_drain_goes_no_faster)
+{
+    struct fake_client *all[40];
+    unsigned told = 0;
+    for (unsigned i = 0; i < 40; i++)
+        all[i] = fake_open(w, i % 3);
+    hub_drain(w->hub, 100, 20, w->now);
+    w->now += 1900;
+    fake_run(w, 500);
+    for (unsigned i = 0; i < 40; i++)
+        told += fake_count_op(all[i], 7);
+    ck_assert_uint_ge(told, 8);
+    ck_assert_uint_le(told, 12);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("session");
@@ -991,6 +1007,7 @@ int main(void)
         revoked_tokens_end_their_sessions,
         drain_asks_everybody_to_reconnect,
         a_drain_sends_no_more_away_than_it_may,
+        behind_a_pause_a_drain_goes_no_faster,
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(t, tests[i]);

@@ -39,6 +39,7 @@ enum {
     REFUSED_MAX_MS = 5000,
     READIES_A_TURN = 16,
     MEMBERS_ASKED_MAX = 64,
+    SLOW_CHECK_MS = 100, /* how often connections and sessions are looked over */
     BACKOFF_MIN_MS = 50,
     BACKOFF_MAX_MS = 1000,
     DIGEST_MS = 1000,
@@ -305,6 +306,7 @@ struct hub_connection {
     int64_t identify_due;          /* without a session */
     int64_t refused_until;         /* its IDENTIFY was not let in: op 9 goes out then; 0: no */
     int64_t reconnect_at, cut_at;  /* drain: when op 7 goes out, and when the socket is closed; 0: not yet */
+    int64_t told_s;                /* of the last dispatch before that op 7 */
     struct counted {
         int64_t start, n;
     } frames, presences;             /* of hub_config's limits */
@@ -350,7 +352,8 @@ struct hub {
     bool draining;
     int64_t voices_keep_at;
     int64_t ticked_at;
-    size_t farewell_bytes; /* written down so far */
+    int64_t drain_per_check; /* so many op 7 at most */
+    size_t farewell_bytes;   /* written down so far */
     int64_t slow_at;       /* when connections, sessions and idle scopes are looked over again */
     struct hub_payload *hello, *beat_ack, *invalid, *reconnect;
 };
