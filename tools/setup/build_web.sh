@@ -12,6 +12,7 @@ is_fresh() {
 is_fresh && exit 0
 command -v npm >/dev/null || { echo "npm is not there (Debian's packages nodejs and npm)"; exit 1; }
 if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+    [ ! -L node_modules ] || { echo "web/node_modules is a link to another checkout's: nothing is installed through it"; exit 1; }
     echo "Installing what the web client is built with"
     npm ci --no-audit --no-fund --ignore-scripts
 fi

@@ -184,8 +184,8 @@ void hub_on_bus(struct hub *, const Hubbub__V1__BusMessage *, int64_t now_ms);
 void hub_on_bus_state(struct hub *, bool connected, int64_t now_ms);
 
 /* Drain: op 7 to every connection, in random order and evenly within window_ms, but never more than per_second of them
- * a second, also behind a pause of the loop; new connections get op 7 at once. Sessions stay, to be taken by other gateways. Returns in how many
- * milliseconds the last op 7 goes out. */
+ * a second, also behind a pause of the loop; new connections get op 7 at once. Sessions stay, to be taken by other
+ * gateways. Returns in how many milliseconds the last op 7 goes out. */
 int64_t hub_drain(struct hub *, int64_t window_ms, int64_t per_second, int64_t now_ms);
 /* The end of a drain: up to `max` of the sessions that nobody took are frozen and written down with what their clients
  * may not have seen (io.tick, `whole_from` set), to be claimed by whoever they come back to. Until the process ends
