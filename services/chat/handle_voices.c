@@ -17,16 +17,45 @@ static status leave(struct call *c, struct change *ch, const Hubbub__V1__SetVoic
     return voices_remove(c, ch, v);
 }
 
-static status set(struct call *c, const Hubbub__V1__SetVoiceRequest *req, Hubbub__V1__Empty *resp)
+static status set_in_guild(struct call *c, const Hubbub__V1__SetVoiceRequest *req)
 {
     CHANGE_OWNED struct change *ch = NULL;
     struct access a;
-    if (!req->session_id)
-        return call_fail(c, ST_BAD_REQUEST, "no session");
     status st = access_begin_guild(c, req->guild_id, 0, 0, &ch, &a);
     if (st == ST_OK)
         st = req->channel_id ? voices_set(c, ch, req) : leave(c, ch, req);
     return st == ST_OK ? change_commit(ch) : st;
+}
+
+static status find_elsewhere(struct call *c, uint64_t guild_id, struct db_rows **ret)
+{
+    DB_LEASED struct db *d = NULL;
+    status st = chat_lease(c, &d);
+    return st == ST_OK
+               ? chat_query(c, d, ret, "SELECT guild_id FROM voice_states WHERE user_id = $1 AND guild_id <> $2",
+                            DB_ID(call_user(c)), DB_ID(guild_id))
+               : st;
+}
+
+/* A person is in one voice channel of all guilds; a bot in one of each. */
+static status leave_elsewhere(struct call *c, uint64_t guild_id)
+{
+    struct db_rows *rows;
+    status st = find_elsewhere(c, guild_id, &rows);
+    for (unsigned i = 0; st == ST_OK && i < db_count(rows); i++) {
+        Hubbub__V1__SetVoiceRequest left = HUBBUB__V1__SET_VOICE_REQUEST__INIT;
+        PB_SET(&left, guild_id, db_u64(rows, i, 0));
+        st = set_in_guild(c, &left);
+    }
+    return st;
+}
+
+static status set(struct call *c, const Hubbub__V1__SetVoiceRequest *req, Hubbub__V1__Empty *resp)
+{
+    if (!req->session_id)
+        return call_fail(c, ST_BAD_REQUEST, "no session");
+    status st = set_in_guild(c, req);
+    return st == ST_OK && req->channel_id && !call_is_bot(c) ? leave_elsewhere(c, req->guild_id) : st;
 }
 
 static status keep(struct call *c, const Hubbub__V1__KeepVoicesRequest *req, Hubbub__V1__Empty *resp)

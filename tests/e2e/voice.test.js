@@ -262,6 +262,19 @@ describe('voice states', () => {
         await told(watcher, ben, null, { from });
     });
 
+    test('are one a person over all guilds: who joins in another has left here', async () => {
+        await join(annSocket, ann, lounge);
+        const other = await hub.guild();
+        await ann.post(`/invites/${other.invite}`);
+        await annSocket.event('GUILD_CREATE', (d) => d.id === other.guild);
+        const from = watcher.frames.length;
+        enter(annSocket, other.guild, other.voice);
+        await told(watcher, ann, null, { from });
+        await until('it is there', async () => (await other.owner.request('GET', `/guilds/${other.guild}/voice-states/${ann.id}`)).body.channel_id === other.voice);
+        assert.equal(await isIn(ann), null);
+        enter(annSocket, other.guild, null);
+    });
+
     test('stay while the session can be resumed, at another gateway too, and end with it', async () => {
         const socket = await open(ben, { gateway: 0 });
         await join(socket, ben, lounge);
