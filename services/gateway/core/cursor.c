@@ -255,7 +255,8 @@ static void begin_generation(struct hub *h, const Hubbub__V1__Generation *g, boo
     struct session *x, *next;
     DL_FOREACH_SAFE(h->sessions, x, next)
     {
-        if (x->state == SESSION_OPEN || x->move)
+        /* One that moves in may come before the first digest; move_attach() compares its generation. */
+        if (x->state == SESSION_OPEN || x->state == SESSION_FROZEN)
             session_invalidate(h, x);
         else
             session_restart(h, x);

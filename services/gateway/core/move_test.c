@@ -85,6 +85,23 @@ START_TEST(a_session_is_resumed_elsewhere_exactly)
 }
 END_TEST
 
+START_TEST(a_gateway_takes_a_session_before_it_has_heard_of_the_database)
+{
+    struct fake_client *a = fake_open(w, 0);
+    fake_cut(a, 0);
+    fake_kill(w, 2);
+    w->quiet = true;
+    fake_revive(w, 2);
+    struct fake_client *b = resume_at(2, a, a->seq);
+    ck_assert(fake_answer(w, QUESTION_TAKE));
+    w->quiet = false;
+    fake_message(w, 0, 0, 1);
+    fake_run(w, 1000);
+    expect_resumed(b, a->seq);
+    ck_assert_uint_eq(fake_count(b, "MESSAGE_CREATE"), 1);
+}
+END_TEST
+
 START_TEST(a_session_goes_round)
 {
     struct fake_client *a = fake_open(w, 0);
@@ -771,6 +788,7 @@ int main(void)
     tcase_add_loop_test(t, what_happens_meanwhile_decides, 0, sizeof meanwhiles / sizeof *meanwhiles);
     const TTest *tests[] = {
         a_session_is_resumed_elsewhere_exactly,
+        a_gateway_takes_a_session_before_it_has_heard_of_the_database,
         a_session_goes_round,
         a_socket_that_breaks_on_the_way_leaves_the_session_with_its_owner,
         a_frozen_session_can_be_had_back_by_its_owner,
