@@ -16,6 +16,11 @@ describe('custom emoji', () => {
         await eda.page.getByRole('menuitem', { name: 'Server settings' }).click();
         await eda.page.getByRole('navigation', { name: 'Dyers' }).getByRole('button', { name: 'Emoji', exact: true }).click();
     };
+    // What is behind the settings takes no key before they are gone.
+    const leave = async () => {
+        await eda.page.getByRole('button', { name: 'Close', exact: true }).click();
+        await body().waitFor({ state: 'detached' });
+    };
     const picker = async (who) => {
         await who.page.getByRole('button', { name: 'Insert emoji' }).click();
         return who.page.getByRole('dialog', { name: 'Emoji' });
@@ -52,7 +57,7 @@ describe('custom emoji', () => {
         await body().getByText('Moving — 1 of 50').waitFor();
         await body().getByText('made by eda').first().waitFor();
         await isDrawn(body().locator('.emoji-row img').first());
-        await eda.page.getByRole('button', { name: 'Close', exact: true }).click();
+        await leave();
         assert.deepEqual(Object.values(await emojis()).map((e) => [e.name, e.animated]), [['wool_dye', false], ['spin', true]]);
     });
 
@@ -60,7 +65,7 @@ describe('custom emoji', () => {
         await settings();
         await body().getByLabel('Add emoji').setInputFiles({ name: 'not.png', mimeType: 'image/png', buffer: Buffer.from('words') });
         await eda.page.getByText('not.png: This file is no picture that can be read.').waitFor();
-        await eda.page.getByRole('button', { name: 'Close', exact: true }).click();
+        await leave();
     });
 
     test('they are completed while one writes, and drawn for others; code is left alone', async () => {
@@ -141,7 +146,7 @@ describe('custom emoji', () => {
         await eda.page.getByRole('dialog', { name: 'Delete emoji' }).getByRole('button', { name: 'Delete emoji' }).click();
         await body().getByText('Moving').waitFor({ state: 'detached' });
         assert.deepEqual(Object.keys(await emojis()), ['indigo']);
-        await eda.page.getByRole('button', { name: 'Close', exact: true }).click();
+        await leave();
         assert.deepEqual([...eda.faults, ...flo.faults], []);
     });
 });

@@ -4,7 +4,7 @@ import { after, before, describe } from 'node:test';
 import { until } from '../e2e/harness.js';
 import { Person } from './browser.js';
 import { story } from './story.js';
-import { world } from './world.js';
+import { indexed, world } from './world.js';
 
 describe('people', () => {
     const test = story(() => [fay, gus]);
@@ -86,6 +86,7 @@ describe('people', () => {
         const channel = new URL(fay.page.url()).hash.split('/')[2];
         for (let i = 0; i < 230; i++) await apiFay.say(channel, `oar ${i}`);
         await fay.sees('oar 229');
+        await indexed(apiFay, `/channels/${channel}`, 'oar', 230);
         await fay.page.keyboard.press('Control+f');
         const box = fay.page.getByRole('combobox', { name: 'Search in @gus' });
         const cards = fay.page.locator('.card-message');
@@ -136,6 +137,7 @@ describe('people', () => {
         await direct(gus, /^Mill people/).click();
         await fay.say('all of us');
         await gus.sees('all of us');
+        await indexed(apiFay, `/channels/${new URL(fay.page.url()).hash.split('/')[2]}`, 'all', 1);
         await fay.page.getByRole('button', { name: 'Search', exact: true }).click();
         await fay.page.getByRole('combobox', { name: 'Search in Mill people' }).fill('all from:fay');
         await fay.page.keyboard.press('Enter');

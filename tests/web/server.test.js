@@ -4,7 +4,7 @@ import { after, before, describe } from 'node:test';
 import { until } from '../e2e/harness.js';
 import { Person, picture } from './browser.js';
 import { story } from './story.js';
-import { world } from './world.js';
+import { indexed, world } from './world.js';
 
 describe('a server', () => {
     const test = story(() => [ida, joe]);
@@ -38,6 +38,7 @@ describe('a server', () => {
         await kim.say(plans, 'a **shuttle** of https://example.org/wood');
         [ida, joe] = await Promise.all([api, joeApi].map(async (a) => (await Person.open(world.browser, world.hub)).as(a, `/#/${guild}/${general}`)));
         await ida.sees('shuttle 59');
+        await indexed(api, `/guilds/${guild}`, 'shuttle', 61);
     }, { timeout: 240_000 });
     after(() => Promise.all([ida?.close(), joe?.close()]));
 
