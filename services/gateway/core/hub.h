@@ -189,8 +189,8 @@ void hub_on_bus_state(struct hub *, bool connected, int64_t now_ms);
 int64_t hub_drain(struct hub *, int64_t window_ms, int64_t per_second, int64_t now_ms);
 /* The end of a drain: up to `max` of the sessions that nobody took are frozen and written down with what their clients
  * may not have seen (io.tick, `whole_from` set), to be claimed by whoever they come back to. Until the process ends
- * they may still be taken. Not more than FAREWELL_BYTES_MAX of all: what is over has its tick only. Returns how many;
- * 0: all are. */
+ * they may still be taken. What is over FAREWELL_BYTES_MAX, or FAREWELLS_BYTES_MAX together, has its tick only. Returns
+ * how many; 0: all are. */
 unsigned hub_farewell(struct hub *, unsigned max, int64_t now_ms);
 /* The guild of a channel in a loaded replica, 0 when unknown: the routing key of a call. */
 uint64_t hub_guild_of_channel(const struct hub *, uint64_t channel_id);

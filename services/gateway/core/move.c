@@ -575,11 +575,11 @@ static void write_farewell(struct hub *h, struct session *x)
 static void say_farewell(struct hub *h, struct session *x)
 {
     x->said_farewell = true;
-    bool lost = x->state == SESSION_OPEN && waits_for_more(x);
-    if (x->state == SESSION_OPEN && !lost)
+    if (x->state == SESSION_OPEN) {
+        if (waits_for_more(x))
+            return; /* it cannot be resumed elsewhere: op 9 */
         freeze(h, x, "The gateway ends");
-    if (lost)
-        return;
+    }
     write_farewell(h, x);
     h->io.presence_moved(h->io.user, x->id);
 }

@@ -186,17 +186,24 @@ static void on_before_poll(uv_prepare_t *prepare)
     settle_turn(prepare->data);
 }
 
-/* Nobody is left who would come back to a session of ours by way of another gateway. */
-static bool nothing_to_hand_over(struct edge *e, int64_t now)
+static uint32_t sessions_here(const struct edge *e)
 {
     struct hub_stats stats;
     hub_stats(e->hub, &stats);
-    return !stats.sessions || (now >= e->told_all_ms && !(e->peers && peers_take_over(e->peers, now)));
+    return stats.sessions;
+}
+
+/* Nobody is left who would come back to a session of ours by way of another gateway. */
+static bool nothing_to_hand_over(struct edge *e, int64_t now)
+{
+    return !sessions_here(e) || (now >= e->told_all_ms && !(e->peers && peers_take_over(e->peers, now)));
 }
 
 /* Whether every session that is still here was written down for whoever takes it up, as far as Redis lets. */
 static bool say_farewell(struct edge *e, int64_t now)
 {
+    if (!sessions_here(e))
+        return true;
     if (!e->farewell_until_ms)
         e->farewell_until_ms = now + FAREWELL_MS;
     unsigned room = ticks_farewell_room(e->ticks), n = room ? hub_farewell(e->hub, room, now) : 0;
